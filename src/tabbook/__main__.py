@@ -1,0 +1,92 @@
+"""The command line: ``tabbook COMMAND``, also ``python -m tabbook``.
+
+Exit status: 0 fine, 1 findings or failures, 2 wrong use. What only some commands need is imported by them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabbook.errors import BookError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        from tabbook import commands  # noqa: PLC0415 - `--help` needs none of it
+
+        status: int = getattr(commands, options.command)(options)
+    except BookError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        sys.stderr.close()
+        return 1
+    except OSError as error:  # a full disk, a file that may not be written
+        print(f"{error}\n    hint: what was finished is kept; run the command again", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="the book's folder (default: here)")
+    parser = argparse.ArgumentParser(prog="tabbook", description="Build books whose code runs in several frameworks.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, pages: bool = True) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, parents=[common], help=text, description=text)
+        if pages:
+            added.add_argument("pages", nargs="*", metavar="PAGE", help="files, folders or page names (default: all)")
+        return added
+
+    check = command("check", "find what is wrong with the sources, without running anything")
+    check.add_argument("--format", choices=["text", "json"], default="text")
+
+    notebook = command("notebook", "write the pages' notebooks of one framework")
+    notebook.add_argument("--framework", metavar="T", help="a tab of the book (default: the first)")
+    notebook.add_argument("--output", type=Path, required=True, metavar="DIR")
+    notebook.add_argument("--outputs", action="store_true", help="with the outputs that the store has")
+    _add_store(notebook)
+
+    execute = command("execute", "run what the store does not have")
+    _add_frameworks(execute)
+    _add_store(execute)
+
+    status = command("status", "show page by page what is fresh, stale, failed or was never run")
+    _add_frameworks(status)
+    _add_store(status)
+
+    html = command("html", "execute, then build the site", pages=False)
+    _add_frameworks(html)
+    _add_store(html)
+    html.add_argument(
+        "--execute", choices=["auto", "never"], default="auto", help="never: build from the store alone (default: auto)"
+    )
+
+    environments = command("environments", "make the environments ahead of time", pages=False)
+    environments.add_argument("names", nargs="*", metavar="NAME", help="frameworks or d2lbook (default: the tabs)")
+
+    command("clean", "remove what was built; environments and the store stay", pages=False)
+    return parser
+
+
+def _add_frameworks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--framework", action="append", metavar="T", help="only this one (may be repeated)")
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", type=Path, metavar="DIR", help="the store (default: in the output folder)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""What the site says in its own words, by language."""
+
+from __future__ import annotations
+
+__all__ = ["text"]
+
+_TEXTS = {
+    "ja": {
+        "frameworks": "フレームワーク",
+        "not-executed": "この環境では実行していない",
+        "old-outputs": "この環境では実行していない。示した出力は前回の実行のものである",
+        "failed": "このコードの実行は失敗した",
+        "chapter": "%s章",
+        "section": "%s節",
+        "figure": "図%s",
+        "table": "表%s",
+        "code-block": "コード%s",
+        "equation": "({number})",
+    },
+    "en": {
+        "frameworks": "Framework",
+        "not-executed": "Not executed in this environment",
+        "old-outputs": "Not executed in this environment; the outputs shown are those of an earlier run",
+        "failed": "This code failed when it was executed",
+        "chapter": "Chapter %s",
+        "section": "Section %s",
+        "figure": "Fig. %s",
+        "table": "Table %s",
+        "code-block": "Listing %s",
+        "equation": "({number})",
+    },
+}
+
+
+def text(language: str, name: str) -> str:
+    """Return a text in a language; English where the language is not known.
+
+    >>> text("ja", "frameworks")
+    'フレームワーク'
+    """
+    return _TEXTS.get(language.split("_", maxsplit=1)[0].split("-", maxsplit=1)[0], _TEXTS["en"])[name]
