@@ -1,0 +1,82 @@
+"""What an execution depends on, and nothing else: the key under which its outputs are kept.
+
+Prose, titles, tabs, language, file names and times are not in it, so two languages share one execution.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tabbook.config import Config, Framework
+from tabbook.environments import requirements_digest
+from tabbook.notebook import code_source
+from tabbook.select import Selection
+
+__all__ = ["Key", "data_files", "library_digest", "notebook_key", "parts_digest"]
+
+STORE_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Key:
+    """`digest` names the entry; `parts` is what it was made from, for people to read."""
+
+    digest: str
+    parts: dict[str, Any]
+
+
+def notebook_key(selection: Selection, framework: Framework, config: Config) -> Key:
+    """Return the key of one framework's notebook of a page."""
+    parts = {
+        "format": STORE_FORMAT,
+        "cells": [code_source(cell) for _, cell in selection.code],
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "requirements": requirements_digest(framework.requirements),
+        "library": library_digest(config, framework.name),
+        "data": _files_digest(config.root, data_files(config)),
+        "seed": framework.seed_code.replace("{seed}", config["tabbook"]["seed"]),
+        "environ": [list(pair) for pair in framework.environ],
+        "device": "cpu",
+    }
+    return Key(parts_digest(parts), parts)
+
+
+def parts_digest(parts: Any) -> str:
+    """Return the digest that stands for `parts`."""
+    canonical = json.dumps(parts, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def library_digest(config: Config, framework: str) -> str:
+    """Return a digest of the companion library as `framework` sees it: its own modules and the shared ones."""
+    package = config.root / config["tabbook"]["library"]
+    if not package.is_dir():
+        return ""
+    others = {_module(config, tab) for tab in config.tabs} - {_module(config, framework)}
+    files = (path for path in package.rglob("*.py") if path.relative_to(package).parts[0].split(".")[0] not in others)
+    return _files_digest(package, files)
+
+
+def _module(config: Config, tab: str) -> str:
+    """Return the name of a framework's own module in the library, which may differ from the tab's: torch, pytorch."""
+    return config.sections.get(f"framework-{tab}", {}).get("module") or tab
+
+
+def data_files(config: Config) -> set[Path]:
+    """Return the files that the book says its cells read."""
+    patterns = config["tabbook"]["data"].split()
+    return {path for pattern in patterns for path in config.root.glob(pattern) if path.is_file()}
+
+
+def _files_digest(root: Path, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
