@@ -1,0 +1,20 @@
+"""The Sphinx side: pages come from the store of outputs, one page holds all frameworks. No kernel is started here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from tabbook import __version__
+from tabbook.sphinx_ext import chapters, directives, freshness, interface, labels, mathml, reader, switch, warned
+
+__all__ = ["setup"]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    for extension in ("myst_nb", "sphinxcontrib.bibtex"):
+        app.setup_extension(extension)
+    for feature in (reader, directives, switch, labels, chapters, freshness, mathml, interface, warned):
+        feature.setup(app)
+    return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
