@@ -6,20 +6,33 @@ installed.
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
+from sphinx.application import Sphinx
+
+from tabbook.__main__ import main
 from tabbook.config import Config, load_config
 from tabbook.environments import STAMP, environment_stamp
 from tabbook.execute.key import Key, notebook_key
+from tabbook.execute.published import publish
 from tabbook.execute.store import OutputStore
 from tabbook.pages import read_document
 from tabbook.select import Selection, select
 
 __all__ = ["PAGE", "TinyBook", "cell", "tiny_book"]
+
+_IMPORTED_ONCE = ("tabbook.render", "tabbook.execute.stage", "myst_nb", "furo", "sphinxcontrib.bibtex.style")
 
 CONFIG = """\
 [project]
@@ -101,20 +114,65 @@ class TinyBook:
         return notebook_key(self.selection(page, framework), config.frameworks[framework], config)
 
     def tabbook(self, *arguments: str, status: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run the real command line in a process of its own; `status` is the expected exit status."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tabbook", *arguments, "--project", str(self.root)],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env={**os.environ, **environ},
-        )
+        """Run the command line in a process of its own; `status` is the expected exit status."""
+        done = _run_forked([*arguments, "--project", str(self.root)], environ)
         assert status is None or done.returncode == status, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
     def html(self, page: str = "index") -> str:
         return (self.root / "_build" / "html" / f"{page}.html").read_text(encoding="utf-8")
+
+
+def _run_forked(arguments: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `main` in a fork of this process.
+
+    That is a process of its own, in which Sphinx and Jupyter need not be imported again: it saves a second a run.
+    """
+    for name in _IMPORTED_ONCE:
+        importlib.import_module(name)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        process = os.fork()
+        if process == 0:
+            _become(arguments, environ, out.fileno(), err.fileno())
+        deadline = time.monotonic() + 120
+        ended, status = os.waitpid(process, os.WNOHANG)
+        while not ended:
+            if time.monotonic() > deadline:
+                os.kill(process, signal.SIGKILL)
+            time.sleep(0.01)
+            ended, status = os.waitpid(process, os.WNOHANG)
+        out.seek(0)
+        err.seek(0)
+        code = os.waitstatus_to_exitcode(status)
+        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
+
+
+def _become(arguments: list[str], environ: dict[str, str], out: int, err: int) -> NoReturn:
+    """Be the command in this child of the tests' process."""
+    status = 70
+    try:
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+        # Sphinx keeps the streams that stood here when it was imported.
+        defaults = Sphinx.__init__.__defaults__ or ()
+        streams = [value for value in defaults if hasattr(value, "write")]
+        Sphinx.__init__.__defaults__ = tuple(
+            (sys.stdout if value is streams[0] else sys.stderr) if value in streams else value for value in defaults
+        )
+        os.environ.update(environ)
+        tempfile.tempdir = None  # found once a process
+        status = main(arguments)
+    except SystemExit as end:  # argparse ends so
+        status = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def tiny_book(root: Path, pages: dict[str, str] | None = None, config: str = CONFIG) -> TinyBook:
@@ -141,3 +199,38 @@ def ready_environment(book: TinyBook, name: str) -> None:
     for part in ("bin", "lib", "pyvenv.cfg"):
         (folder / part).symlink_to(Path(sys.prefix) / part)
     (folder / STAMP).write_text(environment_stamp(book.root / "requirements" / f"{name}.txt"))
+
+
+def outputs(book: TinyBook, page: str, framework: str) -> list[str]:
+    """Return the text of the stored outputs of each cell."""
+    selection = book.selection(page, framework)
+    published = publish(book.config, book.store, page, selection)
+    assert published.state == "fresh", published.state
+    return ["".join(map(_text, published.outputs[position])) for position, _ in selection.code]
+
+
+def _text(output: dict[str, object]) -> str:
+    data = output.get("data")
+    return str(data["text/plain"]) if isinstance(data, dict) else str(output["text"])
+
+
+def executed(log: str) -> list[str]:
+    """Return the notebooks that a log says were run, sorted."""
+    return sorted(re.findall(r"^\[\d+/\d+\] (.*?): ", log, re.MULTILINE))
+
+
+def left_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob("tb-*")]
+
+
+def processes_with(text: str) -> list[str]:
+    """Return the command lines of running processes that hold `text`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in line:
+            found.append(line)
+    return found

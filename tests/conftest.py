@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,21 @@ def needs_environment(name: str) -> Path:
     if os.environ.get("TABBOOK_NO_SKIP") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the built book; what its store lacks is executed first."""
+    for name in ("pytorch", "mxnet", "jax", "tensorflow"):
+        needs_environment(name)
+    done = subprocess.run(
+        [sys.executable, "-m", "tabbook", "html"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        timeout=1500,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "failed 0" in done.stderr
+    return Path(done.stdout.strip()).parent

@@ -67,9 +67,10 @@ def execute(options: argparse.Namespace) -> int:
     for name, reason in summary.missing.items():
         title = config.frameworks[name].title
         others = " ".join(other for other in names if other not in summary.missing)
+        without = f'make html FRAMEWORKS="{others}"' if others else "make html EXECUTE=never"
         print(
             f"{title}: error: its environment could not be made, so its cells were not run: {reason}\n"
-            f'    hint: correct requirements/{name}.txt, or leave it out: make html FRAMEWORKS="{others}"',
+            f"    hint: correct requirements/{name}.txt, or leave it out: {without}",
             file=sys.stderr,
         )
     print(summary.text(), file=sys.stderr)
@@ -100,7 +101,8 @@ def html(options: argparse.Namespace) -> int:
     failed = execute(options) if options.execute == "auto" and config.tabs else 0
     first_page, warnings = build_html(config, options.store)
     print(first_page)
-    return int(bool(failed or has_errors(found) or warnings))
+    refused = warnings and config["build"]["warning_is_error"].lower() == "true"
+    return int(bool(failed or has_errors(found) or refused))
 
 
 def environments(options: argparse.Namespace) -> int:
@@ -145,7 +147,6 @@ def _frameworks(config: Config, names: Sequence[str] | None) -> list[str]:
 
     Raises:
         BookError: one is not a tab of the book.
-
     """
     wanted = [name for value in names or [] for name in value.replace(",", " ").split()]
     for name in wanted:

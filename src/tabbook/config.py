@@ -101,7 +101,6 @@ def load_config(root: Path) -> Config:
 
     Raises:
         BookError: there is no config.ini, or it cannot be parsed; the message names the line.
-
     """
     path = root / CONFIG_NAME
     if not path.is_file():

@@ -82,7 +82,6 @@ def to_notebook(selection: Selection, outputs: Mapping[int, list[dict[str, Any]]
         outputs: nbformat outputs by position in the page; without them a cell has those that the page gives.
 
     Cell ids are the positions, so the same page always gives the same bytes.
-
     """
     cells = [_notebook_cell(position, cell, selection.tab, outputs) for position, cell in _joined(selection.cells)]
     metadata: dict[str, Any] = {"language_info": {"name": "python"}}

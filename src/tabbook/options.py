@@ -88,6 +88,7 @@ PREFIXES: dict[str, dict[str, str]] = {
     "framework-": {
         "title": "",  # what readers see
         "requirements": "",  # pinned packages of its environment, relative to the project
+        "module": "",  # its module in the companion library (default: its own name)
         "seed": "",  # code run before the first cell; {seed} is replaced
         "environ": "",  # NAME=value a line, for its kernels
         "noise": "",  # a regular expression a line; matching lines of output are not shown

@@ -45,7 +45,6 @@ def choose_pages(config: Config, names: Sequence[str]) -> list[Path]:
 
     Raises:
         BookError: a name is no page of the book.
-
     """
     pages = find_pages(config)
     if not names:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.util.console import nocolor
 
 from tabbook.config import Config
 
@@ -22,6 +24,8 @@ globals().update(sphinx_settings(Path({root!r})))
 
 def build_html(config: Config, store: Path | None = None) -> tuple[Path, int]:
     """Build the site; return the path of its first page and the number of warnings that Sphinx printed."""
+    if not sys.stderr.isatty():
+        nocolor()
     app = Sphinx(
         srcdir=config.source_dir,
         confdir=_conf_folder(config),
@@ -30,6 +34,7 @@ def build_html(config: Config, store: Path | None = None) -> tuple[Path, int]:
         buildername="html",
         confoverrides={"tabbook_store": str(store.resolve())} if store else {},
         status=None,
+        warning=sys.stderr,
     )
     app.build()
     index = config["build"]["index"].removesuffix(".md")

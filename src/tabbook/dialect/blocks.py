@@ -40,7 +40,6 @@ def read_page(text: str, path: str, tabs: Sequence[str] = ()) -> Document:
         tabs: the tabs that the book has; empty for a book without tabs.
 
     A malformed page is read as far as its meaning is certain; `Document.diagnostics` says what is wrong with it.
-
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     findings = Findings(path)

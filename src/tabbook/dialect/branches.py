@@ -76,7 +76,6 @@ def select_branches(source: str, tab: str) -> str:
 
     Raises:
         BranchError: a condition mixes the tab with values known only at run time, or the code cannot be parsed.
-
     """
     if not _may_ask(source):
         return source

@@ -100,7 +100,6 @@ async def run_cells(sources: Sequence[str], settings: KernelSettings, scratch: P
 
     Raises:
         CellFailure: a cell raised, took longer than `settings.timeout` seconds, or ended its kernel.
-
     """
     folder = scratch / "work" / settings.page_folder
     folder.mkdir(parents=True)

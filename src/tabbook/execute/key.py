@@ -58,14 +58,14 @@ def library_digest(config: Config, framework: str) -> str:
     package = config.root / config["tabbook"]["library"]
     if not package.is_dir():
         return ""
-    others = {_module(config, tab) for tab in config.tabs} - {_module(config, framework)}
+    others = {name for tab in config.tabs for name in _modules(config, tab)} - _modules(config, framework)
     files = (path for path in package.rglob("*.py") if path.relative_to(package).parts[0].split(".")[0] not in others)
     return _files_digest(package, files)
 
 
-def _module(config: Config, tab: str) -> str:
-    """Return the name of a framework's own module in the library, which may differ from the tab's: torch, pytorch."""
-    return config.sections.get(f"framework-{tab}", {}).get("module") or tab
+def _modules(config: Config, tab: str) -> set[str]:
+    """Return what a framework's own module in the library may be called: as the tab, or otherwise (torch, pytorch)."""
+    return {tab, config.sections.get(f"framework-{tab}", {}).get("module") or tab}
 
 
 def data_files(config: Config) -> set[Path]:

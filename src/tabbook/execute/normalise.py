@@ -27,7 +27,6 @@ def normalise_outputs(
         outputs: the outputs of one cell.
         noise: regular expressions; lines of streams that match one are dropped.
         paths: folders of this machine, and what is shown instead.
-
     """
     noisy = [re.compile(pattern) for pattern in noise]
     result: list[Output] = []

@@ -159,7 +159,13 @@ async def _run_all(
             await _run_task(config, task, settings, results)
 
     with results.progress.showing(len(tasks)):
-        await asyncio.gather(*(run(task) for task in tasks))
+        try:
+            # Unlike `gather`, a group waits for the kernels of all its tasks to be ended, whatever ends it.
+            async with asyncio.TaskGroup() as group:
+                for task in tasks:
+                    group.create_task(run(task))
+        except BaseExceptionGroup as errors:  # such as a full disk
+            raise errors.exceptions[0] from None
 
 
 async def _run_task(config: Config, task: Task, settings: KernelSettings, results: _Results) -> None:

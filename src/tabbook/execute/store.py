@@ -123,7 +123,6 @@ def _read_entry(entry: Path, key: str) -> Record:
     Raises:
         OSError: there is none, or it cannot be read.
         ValueError, KeyError, TypeError, AttributeError: it is not as it was written.
-
     """
     bytes_of = {name: (entry / name).read_bytes() for name in ("outputs.json", "key.json")}
     content, parts = (json.loads(written) for written in bytes_of.values())

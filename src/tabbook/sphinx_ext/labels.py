@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 __all__ = ["label_id", "label_target", "setup"]
 
 
 def setup(app: Sphinx) -> None:
     app.add_transform(LabelFirst)
+    app.add_post_transform(IdsOnce)
 
 
 def label_id(label: str) -> str:
@@ -46,3 +49,15 @@ class LabelFirst(SphinxTransform):
             names = [name for name in section["names"] if self.document.nametypes.get(name)]
             explicit = [self.document.nameids[name] for name in names if self.document.nameids.get(name) in ids]
             section["ids"] = [*dict.fromkeys([*explicit, *ids])]
+
+
+class IdsOnce(SphinxPostTransform):
+    """Take the ids off the wrappers that furo puts around tables and formulas: it copies what it should move."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        for wrapper in self.document.findall(nodes.container):
+            if {"table-wrapper", "math-wrapper"} & set(wrapper["classes"]):
+                wrapper["ids"] = []

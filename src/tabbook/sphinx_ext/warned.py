@@ -47,6 +47,8 @@ class _WarnedPages(logging.Handler):
             return str(location[0])
         if isinstance(location, nodes.Node):
             location = get_node_location(location)
+        if location in self.app.env.found_docs:
+            return str(location)
         return self.app.env.path2doc(location.rpartition(":")[0] or location) if location else None
 
     def outdated(self, app: Sphinx, *_: object) -> list[str]:

@@ -1,0 +1,156 @@
+"""What readers see of outputs: the same in every run, and nothing of this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conftest import REPOSITORY
+from tabbook.config import load_config
+from tabbook.execute.normalise import normalise_outputs
+
+PATHS = {"/tmp/tb-x1/work": "…", "/book/_build/environments/jax": "…", "/book": "…", "/home/me": "~"}
+
+
+def stream(text: str, name: str = "stdout") -> dict[str, Any]:
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def result(text: str, kind: str = "text/plain", count: int | None = 7) -> dict[str, Any]:
+    return {"output_type": "execute_result", "data": {kind: text}, "metadata": {}, "execution_count": count}
+
+
+def shown(text: str, *noise: str) -> str:
+    """Return a stream's text as readers see it."""
+    outputs = normalise_outputs([stream(text)], noise, PATHS)
+    return "".join(output["text"] for output in outputs)
+
+
+TEXTS = {
+    "an object's address": ("<object at 0x7f3a12b4c5d0>", "<object at 0x…>"),
+    "a function's address": ("<function f at 0x55d0aa12bc30>\n", "<function f at 0x…>\n"),
+    "a short address": ("<T at 0x1f40>", "<T at 0x…>"),
+    "an address of a C++ log": ("freed 0x7ffd01234567", "freed 0x…"),
+    "a number that a cell prints": ("0x499602d2 0xffffffff", "0x499602d2 0xffffffff"),
+    "colours": ("\x1b[31mred\x1b[0m \x1b[1;32mgreen\x1b[0m", "red green"),
+    "cursor movement": ("\x1b[2K\x1b[?25lx\x1b[1A", "x"),
+    "a terminal's link": ("\x1b]8;;http://a\x1b\\word\x1b]8;;\x07", "word"),
+    "the environment's path": ("/book/_build/environments/jax/lib/x.py", "…/lib/x.py"),
+    "the book's path": ("/book/docs/x.md", "…/docs/x.md"),
+    "the scratch folder": ("/tmp/tb-x1/work/docs", "…/docs"),
+    "the home folder": ("/home/me/.cache/x", "~/.cache/x"),
+    "a warning in a cell": ("/tmp/ipykernel_123/4567.py:3: UserWarning: no", "…:3: UserWarning: no"),
+    "a progress bar": (" 10%|#   |\r 50%|##  |\r100%|####|\n", "100%|####|\n"),
+    "a progress bar that ends with a return": ("10%\r100%\r", "100%"),
+    "a progress bar between lines": ("a\n1%\r2%\nb\n", "a\n2%\nb\n"),
+    "lines that end as on Windows": ("a\r\nb\r\n", "a\nb\n"),
+    "blank lines": ("a\n\n\nb\n", "a\n\n\nb\n"),
+    "text without a last newline": ("a\nb", "a\nb"),
+    "Japanese": ("損失は0.5\n", "損失は0.5\n"),
+}
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_text_of_streams(case: str) -> None:
+    """In printed text only what differs between runs and machines is replaced."""
+    text, expected = TEXTS[case]
+    assert shown(text) == expected
+
+
+@pytest.mark.parametrize("case", [case for case in TEXTS if not case.startswith(("a progress", "lines that"))])
+def test_text_of_results(case: str) -> None:
+    """The same holds for a cell's value, in plain text and in HTML."""
+    text, expected = TEXTS[case]
+    for kind in ("text/plain", "text/html"):
+        assert normalise_outputs([result(text, kind)], (), PATHS)[0]["data"] == {kind: expected}
+
+
+NOISE = {
+    "tensorflow: absl before its start": (
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        "I0000 00:00:1763856000.123456   12345 cpu_feature_guard.cc:227] This TensorFlow binary is optimized\n"
+        "E0000 00:00:1763856000.123456 12345 cuda_dnn.cc:8579] Unable to register cuDNN factory\n",
+        "",
+    ),
+    "tensorflow: its own log": (
+        "2026-11-23 20:31:07.123456: I tensorflow/core/platform/cpu_feature_guard.cc:210] optimized\n"
+        "2026-11-23 20:31:07.123456: E external/local_xla/xla/stream_executor/cuda/cuda_driver.cc:152] failed\n"
+        "tf.Tensor([1. 2.], shape=(2,), dtype=float32)\n",
+        "tf.Tensor([1. 2.], shape=(2,), dtype=float32)\n",
+    ),
+    "tensorflow: what a cell prints": ("2026-11-23 is a date\nI0000\n", "2026-11-23 is a date\nI0000\n"),
+    "mxnet: its log": (
+        "[20:31:07] ../src/storage/storage.cc:199: Using Pooled (Naive) StorageManager for CPU\n"
+        "[20:31:07] src/base.cc:49: GPU context requested\n[1. 2.]\n",
+        "[1. 2.]\n",
+    ),
+    "mxnet: a list that begins like it": ("[20:31:07]\n", "[20:31:07]\n"),
+    "jax: no accelerator": (
+        "WARNING:absl:No GPU/TPU found, falling back to CPU.\n"
+        "INFO:2026-11-23 20:31:07,000:jax._src.xla_bridge:925: Unable to initialize backend 'tpu'\n"
+        "An NVIDIA GPU may be present on this machine, but a CUDA-enabled jaxlib is not installed.\nok\n",
+        "ok\n",
+    ),
+    "jax: what a cell prints": ("WARNING: low\n", "WARNING: low\n"),
+    "pytorch: nothing is noise": ("I0000 00:00:1 x\n", "I0000 00:00:1 x\n"),
+}
+
+
+@pytest.mark.parametrize("case", NOISE)
+def test_the_frameworks_log_lines_are_dropped(case: str) -> None:
+    """The regular expressions that tabbook brings along match the frameworks' chatter, and not what cells print."""
+    framework = load_config(REPOSITORY).frameworks[case.split(":", 1)[0]]
+    text, expected = NOISE[case]
+    assert shown(text, *framework.noise) == expected
+
+
+def test_noise_in_pieces_is_noise() -> None:
+    """A log line that arrives in two messages is matched as the line that it is."""
+    outputs = [stream("a\n[20:31:07] ..", "stderr"), stream("/x.cc:1: hello\nb\n", "stderr")]
+    assert normalise_outputs(outputs, [r"^\[\d\d:\d\d:\d\d\] .*\.cc:\d+:"], {}) == [stream("a\nb\n", "stderr")]
+
+
+def test_a_progress_bar_in_pieces_is_one_line() -> None:
+    outputs = [stream("1%\r"), stream("50%\r"), stream("100%\n")]
+    assert normalise_outputs(outputs, (), {}) == [stream("100%\n")]
+
+
+def test_streams_are_joined_and_standard_output_comes_first() -> None:
+    """How the two streams mix differs from run to run, so each is shown in one piece between other outputs."""
+    outputs = [
+        stream("1\n", "stderr"),
+        stream("2\n"),
+        stream("3\n", "stderr"),
+        stream("4\n"),
+        result("5"),
+        stream("6\n"),
+    ]
+    kept = normalise_outputs(outputs, (), {})
+    assert kept == [stream("2\n4\n"), stream("1\n3\n", "stderr"), result("5", count=None), stream("6\n")]
+
+
+def test_an_output_that_was_noise_alone_is_dropped() -> None:
+    assert normalise_outputs([stream("x\n", "stderr"), result("1")], ["^x$"], {}) == [result("1", count=None)]
+
+
+def test_noise_is_looked_for_in_streams_only() -> None:
+    assert normalise_outputs([result("x")], ["x"], {}) == [result("x", count=None)]
+
+
+def test_pictures_and_data_are_left_alone() -> None:
+    """Only text is rewritten: an address may be part of a picture's bytes."""
+    data = {"image/png": "<object at 0x7f3a12b4c5d0>", "application/json": {"at": "0x7f3a12b4c5d0"}}
+    output = {"output_type": "display_data", "data": data, "metadata": {}}
+    assert normalise_outputs([output], (), PATHS) == [output]
+
+
+def test_the_given_outputs_are_not_changed() -> None:
+    output = result("<object at 0x7f3a12b4c5d0>")
+    normalise_outputs([output], (), PATHS)
+    assert output == result("<object at 0x7f3a12b4c5d0>")
+
+
+def test_normalising_twice_changes_nothing() -> None:
+    once = normalise_outputs([stream(text) for text, _ in TEXTS.values()], (), PATHS)
+    assert normalise_outputs(once, (), PATHS) == once
