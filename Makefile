@@ -6,21 +6,23 @@ TABBOOK := $(SITE)/bin/tabbook
 FRAMEWORKS ?=
 EXECUTE ?= auto
 STORE ?=
+STORE_URL ?=
 PAGES ?=
 
 frameworks := $(if $(FRAMEWORKS),--framework "$(FRAMEWORKS)")
-store := $(if $(STORE),--store "$(STORE)")
+store := $(if $(STORE),--store "$(STORE)") $(if $(STORE_URL),--store-url "$(STORE_URL)")
 
 .DEFAULT_GOAL := help
-.PHONY: help html execute check status notebooks environments test lint regenerate clean distclean setup-system
+.PHONY: help html execute check check-outputs status notebooks environments test lint regenerate clean distclean setup-system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  FRAMEWORKS="pytorch jax"  only these (html, execute, status, environments, notebooks)'
-	@echo '  PAGES="chapter_x/y"       only these pages (execute, check, status, notebooks)'
+	@echo '  FRAMEWORKS="pytorch jax"  only these (html, execute, check-outputs, status, environments, notebooks)'
+	@echo '  PAGES="chapter_x/y"       only these pages (execute, check, check-outputs, status, notebooks)'
 	@echo '  EXECUTE=never             build from stored outputs, run nothing (html)'
 	@echo '  STORE=DIR                 another folder of stored outputs (html, execute, status, notebooks)'
+	@echo '  STORE_URL=PATH_OR_URL     outputs that others have made, read where the store has none (the same targets)'
 
 html: $(SITE)/made ## install what is missing, execute what changed, build the site, print its first page
 	@$(TABBOOK) html --execute $(EXECUTE) $(frameworks) $(store)
@@ -30,6 +32,9 @@ execute: $(SITE)/made ## execute what changed, without building the site
 
 check: $(SITE)/made ## find what is wrong with the pages, without running anything
 	@$(TABBOOK) check $(PAGES)
+
+check-outputs: $(SITE)/made ## execute again and show where readers see something else than what the code prints
+	@$(TABBOOK) outputs check $(PAGES) $(frameworks) $(store)
 
 status: $(SITE)/made ## show page by page what is fresh, stale, failed or was never run
 	@$(TABBOOK) status $(PAGES) $(frameworks) $(store)

@@ -209,9 +209,9 @@ def test_status_goes_from_never_to_fresh_to_stale(book: TinyBook, capsys: pytest
     """Page by page and framework by framework, without running anything."""
 
     def states() -> dict[tuple[str, str], str]:
-        status, out, _ = run(book, capsys, "status")
+        status, out, _ = run(book, capsys, "status", "--format", "json")
         assert status == 0
-        return {(words[-1], words[1]): words[0] for words in (line.split() for line in out.splitlines())}
+        return {(row["page"], row["framework"]): row["state"] for row in json.loads(out)}
 
     every = [("index", "pytorch"), ("index", "jax"), ("chapter/jax-only", "jax")]
     assert states() == dict.fromkeys(every, "never")

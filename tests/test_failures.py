@@ -122,12 +122,13 @@ def test_a_failed_run_is_never_stored_as_good(failed_book: tuple[TinyBook, str, 
     assert state.failed_key == book.key("page0", "jax").digest
     assert state.diagnostic is not None
     assert state.diagnostic.code == "cell-failed"
-    lines = book.tabbook("status", "page0", "index").stdout.splitlines()
-    assert sorted(line.split()[0:2] + line.split()[-1:] for line in lines) == [
-        ["failed", "jax", "page0"],
-        ["fresh", "jax", "index"],
-        ["fresh", "pytorch", "index"],
+    _, *lines, total = book.tabbook("status", "page0", "index").stdout.splitlines()
+    assert sorted(line.split()[:3] for line in lines) == [
+        ["index", "jax", "fresh"],
+        ["index", "pytorch", "fresh"],
+        ["page0", "jax", "failed"],
     ]
+    assert total == "3 notebooks: 2 fresh, 1 failed"
 
 
 def test_fixing_the_cell_executes_only_that_notebook(tmp_path: Path) -> None:
@@ -189,3 +190,27 @@ def test_a_damaged_entry_is_named_and_made_again(tmp_path: Path) -> None:
     assert f"the stored outputs {key[:12]} were damaged; they were dropped and will be made again" in done.stderr
     assert executed(done.stderr) == ["index · JAX"]
     assert outputs(book, "index", "jax")[1] == "from jax\n"
+
+
+MARKED = {
+    "announced": ("#@raises ValueError\nint('x')", ""),
+    "any": ("#@raises\nint('x')", ""),
+    "another": ("#@raises KeyError\nint('x')", "raised ValueError, and its mark says KeyError"),
+    "none": ("x = 1\n#@raises KeyError", "raised nothing, and its mark says KeyError"),
+    "slow": ("#@timeout 1\nimport time; time.sleep(30)", "took longer than 1 seconds"),
+    "patient": ("#@timeout 30\nimport time; time.sleep(3)", ""),
+}
+
+
+def test_marks_say_what_a_cell_may_do(tmp_path: Path) -> None:
+    """An announced exception is an output that readers see, another or none a failure; a cell may have a limit."""
+    pages = {name: f"# x\n\n{cell(source, 'jax')}{cell('6 * 7', 'jax')}" for name, (source, _) in MARKED.items()}
+    book = tiny_book(tmp_path / "book", {"index": "# x\n", **pages}, CONFIG + "\n[tabbook]\ncell_timeout = 2\n")
+    done = book.tabbook("html", status=1)
+    for name, (_, cause) in MARKED.items():
+        said = re.search(rf"^docs/{name}\.md:\d+: error: JAX: this cell (.*?)\. \[", done.stderr, re.MULTILINE)
+        assert (said[1] if said else "") == cause, name
+    page = book.html("announced")
+    assert "invalid literal for int() with base 10" in page
+    assert "Traceback" not in page
+    assert "#@raises" not in page

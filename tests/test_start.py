@@ -12,7 +12,7 @@ import pytest
 from conftest import REPOSITORY
 from tabbook.__main__ import main
 
-COMMANDS = ("check", "notebook", "execute", "status", "html", "environments", "clean")
+COMMANDS = ("check", "notebook", "execute", "status", "html", "environments", "outputs", "store", "clean")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -6,15 +6,20 @@ import argparse
 import json
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tabbook.config import Config, load_config
 from tabbook.dialect.findings import nearest
 from tabbook.errors import BookError, Diagnostic, as_json, as_text, has_errors
 from tabbook.pages import choose_pages, find_pages, page_name, read_document
 
-__all__ = ["check", "clean", "environments", "execute", "html", "notebook", "status"]
+if TYPE_CHECKING:
+    from tabbook.execute.store import OutputStore
+
+__all__ = ["check", "clean", "environments", "execute", "html", "notebook", "outputs", "status", "store"]
 
 
 def check(options: argparse.Namespace) -> int:
@@ -31,14 +36,13 @@ def check(options: argparse.Namespace) -> int:
 
 def notebook(options: argparse.Namespace) -> int:
     from tabbook.execute.published import published_outputs  # noqa: PLC0415
-    from tabbook.execute.store import OutputStore  # noqa: PLC0415
     from tabbook.notebook import to_notebook  # noqa: PLC0415
     from tabbook.select import select  # noqa: PLC0415
 
     config = load_config(options.project)
     names = _frameworks(config, [options.framework] if options.framework else None)
     framework = names[0] if names else None
-    store = OutputStore(options.store or config.store_dir)
+    store = _open_store(options, config)
     found: list[Diagnostic] = []
     for path in choose_pages(config, options.pages):
         document = read_document(config, path)
@@ -50,6 +54,7 @@ def notebook(options: argparse.Namespace) -> int:
         target = options.output / f"{page_name(config, path)}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(to_notebook(selection, outputs), ensure_ascii=False, indent=1) + "\n", "utf-8")
+    _print_report(store)
     _print_diagnostics(found)
     return int(has_errors(found))
 
@@ -57,12 +62,13 @@ def notebook(options: argparse.Namespace) -> int:
 def execute(options: argparse.Namespace) -> int:
     from tabbook.execute.progress import Progress  # noqa: PLC0415
     from tabbook.execute.stage import execute_pages  # noqa: PLC0415
-    from tabbook.execute.store import OutputStore  # noqa: PLC0415
 
     config = load_config(options.project)
     pages = choose_pages(config, getattr(options, "pages", []))
     names = _frameworks(config, options.framework)
-    summary = execute_pages(config, pages, names, OutputStore(options.store or config.store_dir), Progress())
+    store = _open_store(options, config)
+    summary = execute_pages(config, pages, names, store, Progress())
+    _print_report(store)
     _print_diagnostics(summary.failures)
     for name, reason in summary.missing.items():
         title = config.frameworks[name].title
@@ -78,16 +84,16 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def status(options: argparse.Namespace) -> int:
-    from tabbook.execute.store import OutputStore  # noqa: PLC0415
-    from tabbook.execute.task import find_tasks, freshness  # noqa: PLC0415
+    from tabbook.execute.status import as_json_text, as_table, notebook_status  # noqa: PLC0415
+    from tabbook.execute.task import find_tasks  # noqa: PLC0415
 
     config = load_config(options.project)
-    store = OutputStore(options.store or config.store_dir)
+    store = _open_store(options, config)
     pages = choose_pages(config, options.pages)
-    for task in find_tasks(config, pages, _frameworks(config, options.framework)):
-        state, known = freshness(task, store)
-        seconds = f"{known.seconds:7.1f} s" if known.seconds else "        –"
-        print(f"{state:7} {task.framework.name:12} {seconds}  {task.page}")
+    tasks = find_tasks(config, pages, _frameworks(config, options.framework))
+    rows = [notebook_status(task, store) for task in tasks]
+    print(as_json_text(rows) if options.format == "json" else as_table(rows))
+    _print_report(store)
     return 0
 
 
@@ -96,13 +102,36 @@ def html(options: argparse.Namespace) -> int:
     from tabbook.render import build_html  # noqa: PLC0415
 
     config = load_config(options.project)
+    _open_store(options, config)  # a wrong address is told before any work
     found = check_book(config, find_pages(config))
     _print_diagnostics(found)
     failed = execute(options) if options.execute == "auto" and config.tabs else 0
-    first_page, warnings = build_html(config, options.store)
+    first_page, warnings = build_html(config, options.store, options.store_url)
     print(first_page)
     refused = warnings and config["build"]["warning_is_error"].lower() == "true"
     return int(bool(failed or has_errors(found) or refused))
+
+
+def outputs(options: argparse.Namespace) -> int:
+    from tabbook import output_commands as command  # noqa: PLC0415
+    from tabbook.execute.task import find_tasks  # noqa: PLC0415
+    from tabbook.execute.tolerance import Tolerance  # noqa: PLC0415
+
+    config = load_config(options.project)
+    tasks = find_tasks(config, choose_pages(config, options.pages), _frameworks(config, options.framework))
+    tolerance = Tolerance(options.rtol, options.atol)
+    if options.action == "diff":
+        sides = command.existing_store(options.one), command.existing_store(options.other)
+        return command.report_differences(tasks, sides, tolerance, options.format)
+    store = _open_store(options, config)
+    with tempfile.TemporaryDirectory(prefix="tb-check-") as folder:
+        again = {"store": Path(folder), "store_url": None}
+        failed = execute(argparse.Namespace(**{**vars(options), **again}))
+        sides = command.stored_and_executed(store, Path(folder))
+        done = [task for task in tasks if sides[1].store.load(task.key.digest)]
+        differs = command.report_differences(done, sides, tolerance, options.format, is_check=True)
+    _print_report(store)
+    return int(bool(failed or differs))
 
 
 def environments(options: argparse.Namespace) -> int:
@@ -125,6 +154,19 @@ def environments(options: argparse.Namespace) -> int:
     return int(bool(failures))
 
 
+def store(options: argparse.Namespace) -> int:
+    from tabbook import store_commands  # noqa: PLC0415
+    from tabbook.execute.store import OutputStore  # noqa: PLC0415
+
+    config = load_config(options.project)
+    own = OutputStore(options.store or config.store_dir)
+    if options.action == "gc":
+        return store_commands.gc(options, config, own)
+    if options.action == "export":
+        return store_commands.export_outputs(options, config, own, _frameworks(config, options.framework))
+    return store_commands.import_outputs(options, own)
+
+
 def clean(options: argparse.Namespace) -> int:
     config = load_config(options.project)
     kept = {config.store_dir, config.environments_dir}
@@ -136,6 +178,20 @@ def clean(options: argparse.Namespace) -> int:
         else:
             path.unlink()
     return 0
+
+
+def _open_store(options: argparse.Namespace, config: Config) -> OutputStore:
+    from tabbook.execute.shared import open_store  # noqa: PLC0415
+
+    return open_store(options.store or config.store_dir, options.store_url)
+
+
+def _print_report(store: OutputStore) -> None:
+    """Say what is wrong with the store behind the book's own."""
+    from tabbook.execute.shared import shared_report  # noqa: PLC0415
+
+    for line in shared_report(store):
+        print(line, file=sys.stderr)
 
 
 def _requirements(config: Config, name: str) -> Path:

@@ -31,6 +31,11 @@ class Framework:
     seed_code: str
     environ: tuple[tuple[str, str], ...]
     noise: tuple[str, ...]
+    packages: tuple[str, ...]
+    module: str
+    fork: bool
+    imports: tuple[str, ...]
+    check: str
 
 
 @dataclass(frozen=True)
@@ -88,12 +93,21 @@ class Config:
             requirements=self.root / requirements if requirements else None,
             seed_code=section["seed"],
             environ=tuple((name.strip(), value.strip()) for name, _, value in pairs),
-            noise=tuple(line.strip() for line in section["noise"].splitlines() if line.strip()),
+            noise=_lines(section["noise"]),
+            module=section["module"] or tab,
+            packages=tuple(section["packages"].split()),
+            fork=section["fork"].lower() in ("yes", "true", "on", "1"),
+            imports=_lines(section["imports"]),
+            check=section["check"],
         )
 
     def relative(self, path: Path) -> str:
         """Return a path as messages show it: from the project's folder, with slashes."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
+
+
+def _lines(value: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in value.splitlines() if line.strip())
 
 
 def load_config(root: Path) -> Config:

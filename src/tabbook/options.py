@@ -69,6 +69,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "tabbook": {
         "cell_timeout": "600",  # seconds that one cell may take
         "workers": "0",  # notebooks executed at a time; 0: one a core
+        "memory": "0",  # GiB that one notebook may use; 0: the machine's memory, shared among the workers
         "seed": "0",  # what random generators start from in every notebook
         "library": "src/d2l",  # the companion library's package; its digest is part of a notebook's key
         "data": "",  # files that cells read, as globs relative to the project; part of a notebook's key
@@ -88,6 +89,10 @@ PREFIXES: dict[str, dict[str, str]] = {
     "framework-": {
         "title": "",  # what readers see
         "requirements": "",  # pinned packages of its environment, relative to the project
+        "packages": "",  # whose versions readers are told, the framework's own first
+        "fork": "yes",  # no: every notebook gets a new process
+        "imports": "",  # statements, one a line, made once before kernels are forked; no thread, no device
+        "check": "",  # code that proves, in a first forked child, that forking is safe
         "module": "",  # its module in the companion library (default: its own name)
         "seed": "",  # code run before the first cell; {seed} is replaced
         "environ": "",  # NAME=value a line, for its kernels

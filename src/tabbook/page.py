@@ -29,10 +29,14 @@ _TEXT_FENCE = "`" * 12
 
 @dataclass(frozen=True)
 class PageView:
-    """A page ready to be rendered: its notebook (nbformat 4.5) and the frameworks that it has."""
+    """A page ready to be rendered: its notebook (nbformat 4.5) and the frameworks that it has.
+
+    `provenance` says, for each framework whose outputs are shown, where they come from.
+    """
 
     notebook: dict[str, Any]
     frameworks: tuple[str, ...]
+    provenance: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,11 @@ def view_page(config: Config, store: OutputStore, path: Path) -> PageView:
             lines.append(line - 2)  # MyST-NB counts from 0 and adds 1
     frameworks = tuple(source.notebooks) if any(isinstance(item, Group) for item in merged) else ()
     metadata = {"language_info": {"name": "python"}, "source_map": lines}
-    return PageView({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, frameworks)
+    notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    provenance = {
+        tab: dict(seen.origin) for tab, (cells, seen) in source.notebooks.items() if cells.code and seen.origin
+    }
+    return PageView(notebook, frameworks, provenance)
 
 
 def _untabbed(position: int, cell: Any) -> Shown:

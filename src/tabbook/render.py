@@ -9,6 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.util.console import nocolor
 
 from tabbook.config import Config
+from tabbook.execute.origin import is_url
 
 __all__ = ["build_html"]
 
@@ -22,7 +23,7 @@ globals().update(sphinx_settings(Path({root!r})))
 '''
 
 
-def build_html(config: Config, store: Path | None = None) -> tuple[Path, int]:
+def build_html(config: Config, store: Path | None = None, store_url: str | None = None) -> tuple[Path, int]:
     """Build the site; return the path of its first page and the number of warnings that Sphinx printed."""
     if not sys.stderr.isatty():
         nocolor()
@@ -32,13 +33,21 @@ def build_html(config: Config, store: Path | None = None) -> tuple[Path, int]:
         outdir=config.html_dir,
         doctreedir=config.output_dir / "doctrees",
         buildername="html",
-        confoverrides={"tabbook_store": str(store.resolve())} if store else {},
+        confoverrides=_stores(store, store_url),
         status=None,
         warning=sys.stderr,
     )
     app.build()
     index = config["build"]["index"].removesuffix(".md")
     return config.html_dir / f"{index}.html", app._warncount
+
+
+def _stores(store: Path | None, store_url: str | None) -> dict[str, str]:
+    """Return Sphinx's settings for stores other than the book's own; a folder's name holds wherever Sphinx runs."""
+    settings = {"tabbook_store": str(store.resolve())} if store else {}
+    if store_url:
+        settings["tabbook_store_url"] = store_url if is_url(store_url) else str(Path(store_url).resolve())
+    return settings
 
 
 def _conf_folder(config: Config) -> Path:

@@ -18,7 +18,10 @@ __all__ = [
 # `%%tab a, b` may follow other text, and `# @tab` may end a line: d2lbook searches, it does not match.
 _COMMENT_MARK = re.compile(r"# *@tab +([\w, ]+)")
 _MAGIC_MARK = re.compile(r"%%tab +([\w, ]+)")
-_HIDE_LINE = re.compile(r"# hide (?:code|outputs)|#@hide(?:_all|_code|_outputs?)?", re.IGNORECASE)
+# Lines that are for the tools and not for readers: what is hidden, and what an execution is to be like.
+_HIDE_LINE = re.compile(
+    r"# hide (?:code|outputs)|#@hide(?:_all|_code|_outputs?)?|#@raises(?:\s+\w+)?|#@timeout\s+[\d.]+", re.IGNORECASE
+)
 _LIBRARIES = re.compile(r"# *required_libs\((.*?)\)")
 
 
@@ -64,7 +67,7 @@ def required_libraries(sources: Iterable[str]) -> tuple[str, ...]:
 
 
 def without_hide_marks(source: str) -> str:
-    """Remove the lines that hold nothing but a hide mark."""
+    """Remove the lines that hold nothing but a mark for the tools."""
     return "\n".join(line for line in source.split("\n") if not _HIDE_LINE.fullmatch(line.strip()))
 
 

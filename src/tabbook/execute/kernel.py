@@ -1,7 +1,7 @@
 """Run one notebook in a fresh kernel of a framework's environment.
 
-Kernels are started through jupyter_client's kernel specs; `metadata.kernel_provisioner` of the spec is the seam at
-which another way of starting them (a fork server) is put in.
+Kernels are started through jupyter_client's kernel specs; `metadata.kernel_provisioner` of the spec says how: as a new
+process, or forked by a server that has imported the framework already.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from tabbook.execute.marks import ExecutionMarks, execution_marks
+from tabbook.execute.memory import watch_memory
+
 __all__ = ["CellFailure", "KernelSettings", "run_cells"]
 
 _CELL_LINE = re.compile(r"Cell In\[(\d+)\], line (\d+)")
@@ -33,8 +36,10 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 class KernelSettings:
     """How a kernel is started.
 
-    `prelude` is code run before the first cell; `files` are files and folders that are copied into the working folder
-    under the given relative paths; `page_folder` is where in the working folder the cells run.
+    `server` is the socket of a fork server; without one the kernel is a new process of `python`. `prelude` is code run
+    before the first cell; `files` are files and folders that are copied into the working folder under the given
+    relative paths; `page_folder` is where in the working folder the cells run. A kernel that uses more than `memory`
+    bytes, with what it has started, is ended.
     """
 
     python: Path
@@ -43,6 +48,8 @@ class KernelSettings:
     timeout: float
     page_folder: str = "."
     files: Mapping[str, Path] = field(default_factory=dict)
+    server: str = ""
+    memory: int | None = None
 
 
 @dataclass(eq=False)  # exceptions must be hashable, and the interpreter writes to their attributes
@@ -62,13 +69,17 @@ class _OneKernelSpec(KernelSpecManager):  # type: ignore[misc, unused-ignore]  #
     """Knows one kernel: the interpreter of the framework's environment."""
 
     python = ""
+    server = ""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        provisioner: dict[str, Any] = {"provisioner_name": "local-provisioner"}
+        if self.server:
+            provisioner = {"provisioner_name": "tabbook-fork", "config": {"socket": self.server}}
         return KernelSpec(
             argv=[self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             display_name=kernel_name,
             language="python",
-            metadata={"kernel_provisioner": {"provisioner_name": "local-provisioner"}},
+            metadata={"kernel_provisioner": provisioner},
         )
 
 
@@ -78,14 +89,21 @@ class _Client(NotebookClient):  # type: ignore[misc]  # nbclient has no types
     nbclient's own set-up takes Ctrl-C for itself: the first one ends one kernel, and the others go on.
     """
 
+    memory: int | None = None
+    watch: asyncio.Task[None] | None = None  # it comes to its end when the kernel has used too much
+
     @asynccontextmanager
     async def async_setup_kernel(self, **kwargs: Any) -> AsyncIterator[None]:
         manager = self.km
         try:
             await self.async_start_new_kernel(**kwargs)
+            if self.memory and manager.provisioner:
+                self.watch = asyncio.create_task(watch_memory(manager.provisioner.pgid, self.memory))
             await self.async_start_new_kernel_client()
             yield
         finally:
+            if self.watch:
+                self.watch.cancel()
             if self.kc is not None:
                 self.kc.stop_channels()
             if manager.has_kernel:
@@ -104,11 +122,11 @@ async def run_cells(sources: Sequence[str], settings: KernelSettings, scratch: P
     folder = scratch / "work" / settings.page_folder
     folder.mkdir(parents=True)
     _copy(settings.files, scratch / "work")
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(text) for text in (settings.prelude, *sources)]
-    )
-    manager = _kernel_manager(scratch, settings.python)
+    marks = [execution_marks(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=_notebook_cells(sources, marks, settings))
+    manager = _kernel_manager(scratch, settings)
     client = _Client(notebook, km=manager, timeout=settings.timeout, resources={"metadata": {"path": str(folder)}})
+    client.memory = settings.memory
     current = -1
 
     def starting(cell: Any, cell_index: int) -> None:
@@ -116,6 +134,7 @@ async def run_cells(sources: Sequence[str], settings: KernelSettings, scratch: P
         current = cell_index - 1
 
     client.on_cell_execute = starting
+    client.timeout_func = lambda cell: cell.metadata["timeout"]
     # The author's own IPython start-up files and history have no part in a book.
     environ = {**settings.environ, "IPYTHONDIR": str(scratch / "ipython")}
     try:
@@ -123,13 +142,48 @@ async def run_cells(sources: Sequence[str], settings: KernelSettings, scratch: P
     except CellExecutionError as error:
         raise CellFailure(current, _failing_line(error.traceback), f"raised {_cause(error)}") from None
     except CellTimeoutError:
-        raise CellFailure(current, 0, f"took longer than {settings.timeout:g} seconds") from None
+        limit = notebook.cells[current + 1].metadata["timeout"]
+        raise CellFailure(current, 0, f"took longer than {limit:g} seconds") from None
     except (DeadKernelError, RuntimeError) as error:
         task = asyncio.current_task()
         if task and task.cancelling():  # nbclient takes our being cancelled for the kernel's death
             raise asyncio.CancelledError from None
-        raise CellFailure(current, 0, f"ended its kernel ({error})") from None
-    return [[dict(output) for output in cell["outputs"]] for cell in notebook.cells[1:]]
+        raise CellFailure(current, 0, _end_of_kernel(client, error)) from None
+    outputs = [[dict(output) for output in cell["outputs"]] for cell in notebook.cells[1:]]
+    for index, mark in enumerate(marks):
+        _require_exception(index, mark, outputs[index])
+    return outputs
+
+
+def _notebook_cells(sources: Sequence[str], marks: Sequence[ExecutionMarks], settings: KernelSettings) -> list[Any]:
+    prelude = nbformat.v4.new_code_cell(settings.prelude, metadata={"timeout": settings.timeout})
+    cells = [
+        nbformat.v4.new_code_cell(
+            source,
+            metadata={
+                "timeout": mark.timeout or settings.timeout,
+                "tags": ["raises-exception"] if mark.raises is not None else [],
+            },
+        )
+        for source, mark in zip(sources, marks, strict=True)
+    ]
+    return [prelude, *cells]
+
+
+def _require_exception(index: int, mark: ExecutionMarks, outputs: Sequence[Mapping[str, Any]]) -> None:
+    """Raise a failure where a cell has not raised what its author has announced."""
+    if mark.raises is None:
+        return
+    raised = next((output["ename"] for output in outputs if output["output_type"] == "error"), "")
+    if not raised or (mark.raises and raised != mark.raises):
+        expected = mark.raises or "an exception"
+        raise CellFailure(index, 0, f"raised {raised or 'nothing'}, and its mark says {expected}")
+
+
+def _end_of_kernel(client: _Client, error: Exception) -> str:
+    if client.watch and client.watch.done() and not client.watch.cancelled():
+        return f"used more than {(client.memory or 0) / 2**30:.1f} GiB of memory"
+    return f"ended its kernel ({error})"
 
 
 def _copy(files: Mapping[str, Path], folder: Path) -> None:
@@ -142,10 +196,10 @@ def _copy(files: Mapping[str, Path], folder: Path) -> None:
             shutil.copyfile(place, target)
 
 
-def _kernel_manager(scratch: Path, python: Path) -> AsyncKernelManager:
+def _kernel_manager(scratch: Path, settings: KernelSettings) -> AsyncKernelManager:
     specs = _OneKernelSpec()
-    specs.python = str(python)
-    manager = AsyncKernelManager(kernel_name=python.parents[1].name, kernel_spec_manager=specs)
+    specs.python, specs.server = str(settings.python), settings.server
+    manager = AsyncKernelManager(kernel_name=settings.python.parents[1].name, kernel_spec_manager=specs)
     # Sockets in the scratch folder: no ports that two kernels could both choose, and nobody else can connect.
     manager.transport = "ipc"
     manager.ip = str(scratch / "kernel")

@@ -65,7 +65,7 @@ def library_digest(config: Config, framework: str) -> str:
 
 def _modules(config: Config, tab: str) -> set[str]:
     """Return what a framework's own module in the library may be called: as the tab, or otherwise (torch, pytorch)."""
-    return {tab, config.sections.get(f"framework-{tab}", {}).get("module") or tab}
+    return {tab, config.frameworks[tab].module}
 
 
 def data_files(config: Config) -> set[Path]:

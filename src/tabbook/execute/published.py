@@ -24,13 +24,14 @@ class Published:
 
     `state` says what they are: ``fresh`` (of exactly this code), ``old`` (of the cells that have not changed since
     they were last run), or ``none``; `failed` that the last run of this code failed. `fingerprint` changes when any
-    of it does.
+    of it does. `origin` tells where the outputs come from: their key, and what readers may know of their provenance.
     """
 
     state: Literal["fresh", "old", "none"]
     outputs: Mapping[int, list[Output]] = field(default_factory=dict)
     failed: bool = False
     fingerprint: str = ""
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def publish(config: Config, store: OutputStore, page: str, selection: Selection) -> Published:
@@ -39,14 +40,17 @@ def publish(config: Config, store: OutputStore, page: str, selection: Selection)
     key = notebook_key(selection, config.frameworks[selection.tab], config).digest
     record = store.load(key)
     if record is not None:
-        return Published("fresh", _by_position(selection, record), fingerprint=f"{key} {parts_digest(record.cells)}")
+        origin = _origin(key, record)
+        fingerprint = f"{key} {parts_digest([record.cells, origin])}"
+        return Published("fresh", _by_position(selection, record), fingerprint=fingerprint, origin=origin)
     state = store.state(selection.tab, page)
     older = store.load(state.key) if state.key else None
     failed = state.failed_key == key
-    fingerprint = f"{key} {state.key if older else ''} {failed}"
+    origin = _origin(state.key, older) if older else {}
+    fingerprint = f"{key} {state.key if older else ''} {failed} {parts_digest(origin)}"
     if older is None:
         return Published("none", failed=failed, fingerprint=fingerprint)
-    return Published("old", _by_position(selection, older), failed, fingerprint)
+    return Published("old", _by_position(selection, older), failed, fingerprint, origin)
 
 
 def published_outputs(
@@ -54,6 +58,12 @@ def published_outputs(
 ) -> Mapping[int, list[Output]] | None:
     """Return the outputs alone; None for a book without tabs, which is not executed."""
     return None if selection.tab is None else publish(config, store, page, selection).outputs
+
+
+def _origin(key: str, record: Record) -> dict[str, Any]:
+    """Return what is shown of an entry's provenance: all but how long it took, which differs from run to run."""
+    shown = ("date", "device", "device_class", "versions")
+    return {"key": key, **{name: record.provenance[name] for name in shown if name in record.provenance}}
 
 
 def _by_position(selection: Selection, record: Record) -> dict[int, list[Output]]:

@@ -7,7 +7,18 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from tabbook import __version__
-from tabbook.sphinx_ext import chapters, directives, freshness, interface, labels, mathml, reader, switch, warned
+from tabbook.sphinx_ext import (
+    chapters,
+    directives,
+    freshness,
+    interface,
+    labels,
+    mathml,
+    provenance,
+    reader,
+    switch,
+    warned,
+)
 
 __all__ = ["setup"]
 
@@ -15,6 +26,6 @@ __all__ = ["setup"]
 def setup(app: Sphinx) -> dict[str, Any]:
     for extension in ("myst_nb", "sphinxcontrib.bibtex"):
         app.setup_extension(extension)
-    for feature in (reader, directives, switch, labels, chapters, freshness, mathml, interface, warned):
+    for feature in (reader, directives, switch, provenance, labels, chapters, freshness, mathml, interface, warned):
         feature.setup(app)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

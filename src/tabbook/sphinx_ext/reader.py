@@ -17,7 +17,7 @@ from sphinx.application import Sphinx
 
 from tabbook.dialect.grammar import dialect_plugin
 from tabbook.page import view_page
-from tabbook.sphinx_ext.book import book_config, book_store, page_path
+from tabbook.sphinx_ext.book import book_config, book_store, page_path, report_store
 from tabbook.sphinx_ext.labels import label_target
 
 __all__ = ["DialectRenderer", "read_notebook", "setup"]
@@ -26,7 +26,9 @@ __all__ = ["DialectRenderer", "read_notebook", "setup"]
 def setup(app: Sphinx) -> None:
     app.add_config_value("tabbook_project", None, "env", types=[str])
     app.add_config_value("tabbook_store", None, "", types=[str])
+    app.add_config_value("tabbook_store_url", None, "", types=[str])
     app.connect("source-read", _replace_source)
+    app.connect("build-finished", report_store)
 
 
 def _replace_source(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -35,6 +37,7 @@ def _replace_source(app: Sphinx, docname: str, source: list[str]) -> None:
         return
     page = view_page(book_config(app), book_store(app), path)
     app.env.metadata[docname]["frameworks"] = page.frameworks
+    app.env.metadata[docname]["provenance"] = page.provenance
     source[0] = json.dumps(page.notebook)
 
 
