@@ -1,5 +1,7 @@
 """Archives of stored outputs: the same bytes for the same outputs, and nothing from a bad one."""
 
+# Longer than 300 lines: a table of hostile inputs and faults for one subject, which reads best in one piece.
+
 from __future__ import annotations
 
 import gzip

@@ -1,5 +1,7 @@
 """A second store behind the book's own: others' outputs on the page, without trust in their bytes."""
 
+# Longer than 300 lines: a table of hostile inputs and faults for one subject, which reads best in one piece.
+
 from __future__ import annotations
 
 import http.server
