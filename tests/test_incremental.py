@@ -192,7 +192,7 @@ def test_a_page_that_fails_and_is_corrected_is_right_again(book: TinyBook) -> No
     book.edit("docs/index.md", "framework = 'jax'", "framework = 1 / 0")
     failed = book.tabbook("html", status=1)
     assert "docs/index.md:11: error: JAX: this cell raised ZeroDivisionError" in failed.stderr
-    assert "このコードの実行は失敗した" in " ".join(shown(book, "jax"))
+    assert "このページのコードは、実行の途中で失敗した" in " ".join(shown(book, "jax"))
     assert shown(book, "pytorch") == ["from torch", "42"]
     assert shown(book, "jax", "other") == ["from jax", "42"]
     book.edit("docs/index.md", "framework = 1 / 0", "framework = 'Flax'")
