@@ -23,6 +23,7 @@ help: ## list the targets
 	@echo '  EXECUTE=never             build from stored outputs, run nothing (html)'
 	@echo '  STORE=DIR                 another folder of stored outputs (html, execute, status, notebooks)'
 	@echo '  STORE_URL=PATH_OR_URL     outputs that others have made, read where the store has none (the same targets)'
+	@echo '  TABBOOK_PYTHON_JAX=PATH   an existing Python as the environment of JAX; so for the others (html, execute, …)'
 
 html: $(SITE)/made ## install what is missing, execute what changed, build the site, print its first page
 	@$(TABBOOK) html --execute $(EXECUTE) $(frameworks) $(store)

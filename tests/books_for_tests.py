@@ -24,7 +24,7 @@ from sphinx.application import Sphinx
 from tabbook.__main__ import main
 from tabbook.config import Config, load_config
 from tabbook.environments import STAMP, environment_stamp
-from tabbook.execute.key import Key, notebook_key
+from tabbook.execute.key import Key, notebook_keys
 from tabbook.execute.published import publish
 from tabbook.execute.store import OutputStore
 from tabbook.pages import read_document
@@ -111,7 +111,7 @@ class TinyBook:
 
     def key(self, page: str, framework: str) -> Key:
         config = self.config
-        return notebook_key(self.selection(page, framework), config.frameworks[framework], config)
+        return notebook_keys(self.selection(page, framework), config.frameworks[framework], config)[-1]
 
     def tabbook(self, *arguments: str, status: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own; `status` is the expected exit status."""

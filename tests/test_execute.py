@@ -33,7 +33,7 @@ def test_each_framework_runs_its_own_cells(tmp_path: Path) -> None:
     assert left_in(tmp_path) == []
     record = book.store.load(book.key("index", "jax").digest)
     assert record is not None
-    assert set(record.provenance) == {"date", "device", "duration", "versions"}
+    assert set(record.provenance) == {"date", "device", "device_class", "duration", "versions"}
 
 
 def test_cells_run_in_a_scratch_folder_beside_the_books_files(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from books_for_tests import CONFIG, PAGE, TinyBook, cell, tiny_book
 from conftest import REPOSITORY
+from tabbook import pins
 from tabbook.config import load_config
-from tabbook.execute import key as key_module
 from tabbook.execute.key import library_digest
 
 LIBRARY = "src/d2l"
@@ -114,7 +114,7 @@ def test_the_version_of_python_counts(book: TinyBook, monkeypatch: pytest.Monkey
     class Version:
         version_info = type("Info", (), {"major": 3, "minor": 99})
 
-    monkeypatch.setattr(key_module, "sys", Version)
+    monkeypatch.setattr(pins, "sys", Version)
     assert all(a != b for a, b in zip(before, keys(book), strict=True))
 
 

@@ -13,8 +13,9 @@ from tabbook.dialect.elements import Element, page_elements
 from tabbook.dialect.findings import Findings, nearest
 from tabbook.dialect.roles import LINE_MARKS, ROLES, TAB_MARKS
 from tabbook.dialect.slides import find_slide_marks
-from tabbook.document import Document, TextCell
+from tabbook.document import CodeCell, Document, TextCell
 from tabbook.errors import Diagnostic
+from tabbook.execute.marks import misspelt_marks
 from tabbook.pages import find_pages, read_document
 
 __all__ = ["check_book", "check_page"]
@@ -160,6 +161,8 @@ def _prose_findings(document: Document, elements: Iterable[Element]) -> list[Dia
     for cell in document.cells:
         if isinstance(cell, TextCell):
             _check_slides(cell, findings)
+        else:
+            _check_execution_marks(cell, findings)
     return findings.found
 
 
@@ -207,6 +210,11 @@ def _check_mark(element: Element, findings: Findings) -> None:
             "A paragraph indented by four spaces is read as code; d2lbook stops here.",
             "remove the indentation, or put code into a fence",
         )
+
+
+def _check_execution_marks(cell: CodeCell, findings: Findings) -> None:
+    for line, mark, form in misspelt_marks(cell.source):
+        findings.add(cell.first_line + line, "unknown-mark", f"`{mark}` is not understood, so it does nothing.", form)
 
 
 def _check_slides(cell: TextCell, findings: Findings) -> None:

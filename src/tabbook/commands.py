@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,13 +60,16 @@ def notebook(options: argparse.Namespace) -> int:
 
 
 def execute(options: argparse.Namespace) -> int:
+    from tabbook.environments import environment_trouble  # noqa: PLC0415
     from tabbook.execute.progress import Progress  # noqa: PLC0415
     from tabbook.execute.stage import execute_pages  # noqa: PLC0415
+    from tabbook.pins import interpreter_notes  # noqa: PLC0415
 
     config = load_config(options.project)
     pages = choose_pages(config, getattr(options, "pages", []))
     names = _frameworks(config, options.framework)
     store = _open_store(options, config)
+    _print_lines(interpreter_notes(config, names))
     summary = execute_pages(config, pages, names, store, Progress())
     _print_report(store)
     _print_diagnostics(summary.failures)
@@ -74,9 +77,10 @@ def execute(options: argparse.Namespace) -> int:
         title = config.frameworks[name].title
         others = " ".join(other for other in names if other not in summary.missing)
         without = f'make html FRAMEWORKS="{others}"' if others else "make html EXECUTE=never"
+        trouble, remedy = environment_trouble(name)
         print(
-            f"{title}: error: its environment could not be made, so its cells were not run: {reason}\n"
-            f"    hint: correct requirements/{name}.txt, or leave it out: {without}",
+            f"{title}: error: {trouble}, so its cells were not run: {reason}\n"
+            f"    hint: {remedy}, or leave it out: {without}",
             file=sys.stderr,
         )
     print(summary.text(), file=sys.stderr)
@@ -93,6 +97,7 @@ def status(options: argparse.Namespace) -> int:
     tasks = find_tasks(config, pages, _frameworks(config, options.framework))
     rows = [notebook_status(task, store) for task in tasks]
     print(as_json_text(rows) if options.format == "json" else as_table(rows))
+    _print_interpreters(options, config)
     _print_report(store)
     return 0
 
@@ -106,6 +111,8 @@ def html(options: argparse.Namespace) -> int:
     found = check_book(config, find_pages(config))
     _print_diagnostics(found)
     failed = execute(options) if options.execute == "auto" and config.tabs else 0
+    if options.execute == "never":
+        _print_interpreters(options, config)
     first_page, warnings = build_html(config, options.store, options.store_url)
     print(first_page)
     refused = warnings and config["build"]["warning_is_error"].lower() == "true"
@@ -128,14 +135,15 @@ def outputs(options: argparse.Namespace) -> int:
         again = {"store": Path(folder), "store_url": None}
         failed = execute(argparse.Namespace(**{**vars(options), **again}))
         sides = command.stored_and_executed(store, Path(folder))
-        done = [task for task in tasks if sides[1].store.load(task.key.digest)]
+        # Outputs that were made on a GPU can be compared where there is one.
+        done = [task for task in tasks if task.stored(sides[1].store) and task.stored(store) in (task.key, None)]
         differs = command.report_differences(done, sides, tolerance, options.format, is_check=True)
     _print_report(store)
     return int(bool(failed or differs))
 
 
 def environments(options: argparse.Namespace) -> int:
-    from tabbook.environments import EnvironmentFailure, make_environments  # noqa: PLC0415
+    from tabbook.environments import EnvironmentFailure, environment_trouble, make_environments  # noqa: PLC0415
     from tabbook.execute.progress import Progress  # noqa: PLC0415
 
     config = load_config(options.project)
@@ -150,7 +158,8 @@ def environments(options: argparse.Namespace) -> int:
         if isinstance(result, EnvironmentFailure)
     ]
     for failure in failures:
-        print(f"{failure.name}: error: {failure.reason}", file=sys.stderr)
+        _, remedy = environment_trouble(failure.name)
+        print(f"{failure.name}: error: {failure.reason}\n    hint: {remedy}", file=sys.stderr)
     return int(bool(failures))
 
 
@@ -190,7 +199,19 @@ def _print_report(store: OutputStore) -> None:
     """Say what is wrong with the store behind the book's own."""
     from tabbook.execute.shared import shared_report  # noqa: PLC0415
 
-    for line in shared_report(store):
+    _print_lines(shared_report(store))
+
+
+def _print_interpreters(options: argparse.Namespace, config: Config) -> None:
+    """Say where outputs count as missing because of the interpreter that the environment names."""
+    from tabbook.pins import interpreter_notes, unusable_interpreters  # noqa: PLC0415
+
+    names = _frameworks(config, options.framework)
+    _print_lines([*unusable_interpreters(config, names), *interpreter_notes(config, names)])
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
         print(line, file=sys.stderr)
 
 

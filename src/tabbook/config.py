@@ -5,10 +5,11 @@ from __future__ import annotations
 import configparser
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from tabbook.dialect.findings import nearest
 from tabbook.errors import BookError, Diagnostic
@@ -40,11 +41,15 @@ class Framework:
 
 @dataclass(frozen=True)
 class Config:
-    """A project: its folder and the options of its config.ini, defaults filled in."""
+    """A project: its folder and the options of its config.ini, defaults filled in.
+
+    `memory` holds what was found out of the project's files and is asked for again and again, by framework.
+    """
 
     root: Path
     sections: Mapping[str, Section]
     diagnostics: tuple[Diagnostic, ...] = ()
+    memory: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, section: str) -> Section:
         return self.sections[section]

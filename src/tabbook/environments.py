@@ -1,4 +1,7 @@
-"""One Python environment a framework, made by uv from pinned requirements when it is needed."""
+"""One Python environment a framework, made by uv from pinned requirements when it is needed.
+
+Where a variable names an interpreter that exists already, that one is the environment, and nothing is installed.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tabbook.interpreters import interpreter_trouble, interpreter_variable, named_interpreter
 from tabbook.pip_settings import uv_index_arguments
 
 __all__ = [
@@ -23,7 +27,9 @@ __all__ = [
     "EnvironmentFailure",
     "environment_python",
     "environment_stamp",
+    "environment_trouble",
     "make_environments",
+    "requirement_lines",
     "requirements_digest",
 ]
 
@@ -55,8 +61,20 @@ def requirements_digest(requirements: Path | None) -> str:
     """Return a digest of what a requirements file pins; comments and order of lines do not count."""
     if requirements is None or not requirements.is_file():
         return ""
+    return hashlib.sha256("\n".join(sorted(_lines(requirements))).encode()).hexdigest()
+
+
+def requirement_lines(requirements: Path | None) -> tuple[str, ...]:
+    """Return what a requirements file asks for, a line each, without comments and the options of single lines."""
+    if requirements is None or not requirements.is_file():
+        return ()
+    text = "\n".join(_lines(requirements)).replace("\\\n", " ")
+    return tuple(line.split(" --", maxsplit=1)[0].strip() for line in text.splitlines())
+
+
+def _lines(requirements: Path) -> list[str]:
     lines = (_COMMENT.sub("", line).strip() for line in requirements.read_text(encoding="utf-8").splitlines())
-    return hashlib.sha256("\n".join(sorted(line for line in lines if line)).encode()).hexdigest()
+    return [line for line in lines if line]
 
 
 def environment_stamp(requirements: Path) -> str:
@@ -78,7 +96,17 @@ def make_environments(
         return {result.name: result for result in results}
 
 
+def environment_trouble(name: str) -> tuple[str, str]:
+    """Return how to say that a framework has no environment, and what its user may correct."""
+    if named_interpreter(name):
+        variable = interpreter_variable(name)
+        return "its interpreter cannot be used", f"correct {variable}, or unset it"
+    return "its environment could not be made", f"correct requirements/{name}.txt"
+
+
 def _make(name: str, requirements: Path | None, folder: Path, report: Report) -> Environment | EnvironmentFailure:
+    if python := named_interpreter(name):
+        return _named(name, python, report)
     if requirements is None or not requirements.is_file():
         reason = f"{requirements or f'requirements/{name}.txt'} does not exist"
         return EnvironmentFailure(name, f"{reason}; name its file under [framework-{name}] in config.ini")
@@ -94,6 +122,15 @@ def _make(name: str, requirements: Path | None, folder: Path, report: Report) ->
         stamp.write_text(wanted)
     report(f"{name}: environment ready")
     return Environment(name, environment_python(folder, name))
+
+
+def _named(name: str, python: Path, report: Report) -> Environment | EnvironmentFailure:
+    """Return the interpreter that a variable names as an environment, once it is known that it runs notebooks."""
+    variable = interpreter_variable(name)
+    if trouble := interpreter_trouble(python):
+        return EnvironmentFailure(name, f"{variable}={python}: {trouble}")
+    report(f"{name}: {python} is used, as {variable} says; nothing is installed")
+    return Environment(name, python)
 
 
 @contextmanager

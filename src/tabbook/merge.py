@@ -20,7 +20,8 @@ Output = dict[str, Any]
 class Shown:
     """A cell as it is shown: `source` without marks, and its outputs. Hidden code is an empty source.
 
-    `notice` says what readers must know of the outputs of this framework's code, such as that they are missing.
+    `notice` says what readers must know of the outputs of this framework's code, such as that they are missing, and
+    `skipped` why this very cell was not run.
     """
 
     position: int
@@ -28,6 +29,7 @@ class Shown:
     source: str
     outputs: tuple[Output, ...] = ()
     notice: str = ""
+    skipped: str = ""
 
     @property
     def is_code(self) -> bool:
@@ -37,7 +39,7 @@ class Shown:
         return self._seen() == other._seen()
 
     def _seen(self) -> tuple[object, ...]:
-        return self.position, self.source, self.outputs, self.notice
+        return self.position, self.source, self.outputs, self.notice, self.skipped
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,19 @@ def merge(
     document: Document,
     notebooks: Mapping[str, tuple[Selection, Mapping[int, Sequence[Output]]]],
     notices: Mapping[str, str] | None = None,
+    skipped: Mapping[str, Mapping[int, str]] | None = None,
 ) -> list[Shown | Group]:
     """Merge the notebooks of a page, given by tab in the order of the tabs.
 
-    A cell that is the same for all of them, outputs and notice included, stands once and outside any group. Cells
-    that follow each other and differ are one group; frameworks with the same cells share a panel.
+    A cell that is the same for all of them, outputs and what is said of them included, stands once and outside any
+    group. Cells that follow each other and differ are one group; frameworks with the same cells share a panel.
     """
     tabs = tuple(notebooks)
-    said = notices or {}
-    shown = {tab: _shown(selection, outputs, said.get(tab, "")) for tab, (selection, outputs) in notebooks.items()}
+    said, left_out = notices or {}, skipped or {}
+    shown = {
+        tab: _shown(selection, outputs, said.get(tab, ""), left_out.get(tab, {}))
+        for tab, (selection, outputs) in notebooks.items()
+    }
     rows = [
         (position, {tab: shown[tab][position] for tab in tabs if position in shown[tab]})
         for position in range(len(document.cells))
@@ -109,14 +115,21 @@ def _joined(cells: Sequence[Shown]) -> tuple[Shown, ...]:
     result: list[Shown] = []
     for cell in cells:
         last = result[-1] if result else None
-        if last and last.is_code and cell.is_code and not last.outputs and last.source and cell.source:
+        if last and _joins(last, cell):
             result[-1] = replace(cell, position=last.position, cell=last.cell, source=f"{last.source}\n\n{cell.source}")
         else:
             result.append(cell)
     return tuple(result)
 
 
-def _shown(selection: Selection, outputs: Mapping[int, Sequence[Output]], notice: str) -> dict[int, Shown]:
+def _joins(first: Shown, second: Shown) -> bool:
+    both_code = first.is_code and second.is_code and first.source and second.source
+    return bool(both_code) and not first.outputs and not first.skipped and not second.skipped
+
+
+def _shown(
+    selection: Selection, outputs: Mapping[int, Sequence[Output]], notice: str, skipped: Mapping[int, str]
+) -> dict[int, Shown]:
     """Return the cells of a notebook by position, with what `# hide …` comments hide taken out."""
     found: dict[int, Shown] = {}
     all_hidden = False
@@ -130,5 +143,5 @@ def _shown(selection: Selection, outputs: Mapping[int, Sequence[Output]], notice
         source = "" if code or all_hidden else without_hide_marks(cell.source).strip("\n")
         kept = () if output or all_hidden else tuple(outputs.get(position, ()))
         if source or kept:
-            found[position] = Shown(position, cell, source, kept, notice)
+            found[position] = Shown(position, cell, source, kept, notice, skipped.get(position, ""))
     return found

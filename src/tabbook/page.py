@@ -68,14 +68,15 @@ def view_page(config: Config, store: OutputStore, path: Path) -> PageView:
     source = _read(config, store, path)
     if config.tabs and source.notebooks:
         notebooks = {tab: (cells, seen.outputs) for tab, (cells, seen) in source.notebooks.items()}
-        notices = {tab: _notice(seen) for tab, (_, seen) in source.notebooks.items()}
-        merged = merge(source.document, notebooks, notices)
+        notices = {tab: _notice(seen, config.language) for tab, (_, seen) in source.notebooks.items()}
+        skipped = {tab: _skip_texts(seen, config.language) for tab, (_, seen) in source.notebooks.items()}
+        merged = merge(source.document, notebooks, notices, skipped)
     else:
         merged = [_untabbed(position, cell) for position, cell in enumerate(source.document.cells)]
     cells: list[dict[str, Any]] = []
     lines: list[int] = []
     for item in merged:
-        for cell, line in _cells(item, config):
+        for cell, line in _cells(item):
             cell["id"] = f"cell-{len(cells)}"
             cells.append(cell)
             lines.append(line - 2)  # MyST-NB counts from 0 and adds 1
@@ -92,17 +93,17 @@ def _untabbed(position: int, cell: Any) -> Shown:
     return Shown(position, cell, cell.source, getattr(cell, "outputs", ()))
 
 
-def _cells(item: Shown | Group, config: Config) -> list[tuple[dict[str, Any], int]]:
+def _cells(item: Shown | Group) -> list[tuple[dict[str, Any], int]]:
     if isinstance(item, Group):
-        return [pair for panel in item.panels for pair in _panel(panel, config)]
-    return [(_cell(item, (), _notice_outputs(item, config)), _line(item))]
+        return [pair for panel in item.panels for pair in _panel(panel)]
+    return [(_cell(item, (), _said(item.skipped, item.notice)), _line(item))]
 
 
-def _panel(panel: Panel, config: Config) -> list[tuple[dict[str, Any], int]]:
+def _panel(panel: Panel) -> list[tuple[dict[str, Any], int]]:
     """Return a panel's cells; what is to be said of its outputs is said once, under the last of its code."""
     last = max((index for index, cell in enumerate(panel.cells) if cell.is_code), default=-1)
     return [
-        (_cell(cell, panel.tabs, _notice_outputs(cell, config) if index == last else []), _line(cell))
+        (_cell(cell, panel.tabs, _said(cell.skipped, cell.notice if index == last else "")), _line(cell))
         for index, cell in enumerate(panel.cells)
     ]
 
@@ -129,18 +130,32 @@ def _cell(shown: Shown, tabs: Sequence[str], notices: Sequence[dict[str, Any]]) 
     return {"cell_type": "markdown", "source": source, "metadata": {"tags": tags}}
 
 
-def _notice(seen: Published) -> str:
-    """Return the name of what readers are told of a framework's outputs; nothing where they are fresh."""
+def _notice(seen: Published, language: str) -> str:
+    """Return what readers are told of a framework's outputs; nothing where they are fresh."""
     if seen.state == "fresh":
         return ""
     if seen.failed:
-        return "failed"
-    return "old-outputs" if seen.state == "old" else "not-executed"
+        return text(language, "failed")
+    return text(language, "old-outputs" if seen.state == "old" else "not-executed")
 
 
-def _notice_outputs(shown: Shown, config: Config) -> list[dict[str, Any]]:
-    if not shown.notice:
-        return []
-    words = text(config.language, shown.notice)
-    data = {"text/plain": words, "text/html": f'<p class="output-notice">{html.escape(words)}</p>'}
-    return [{"output_type": "display_data", "data": data, "metadata": {}}]
+def _skip_texts(seen: Published, language: str) -> dict[int, str]:
+    """Return what readers are told of the cells that were left out."""
+    without_gpu = text(language, "without-gpu")
+    template = text(language, "skipped")
+    return {
+        position: template.format(reason=reason) if reason else without_gpu for position, reason in seen.skipped.items()
+    }
+
+
+def _said(*notices: str) -> list[dict[str, Any]]:
+    """Return notices as outputs."""
+    return [
+        {
+            "output_type": "display_data",
+            "data": {"text/plain": words, "text/html": f'<p class="output-notice">{html.escape(words)}</p>'},
+            "metadata": {},
+        }
+        for words in notices
+        if words
+    ]

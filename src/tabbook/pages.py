@@ -24,11 +24,9 @@ def find_pages(config: Config) -> list[Path]:
     build = config["build"]
     found = _matches(config.source_dir, build["notebooks"])
     excluded = _matches(config.source_dir, f"{build['exclusions']} {build['non-notebooks']}")
-    return sorted(
-        path
-        for path in found - excluded
-        if path.suffix == ".md" and not path.resolve().is_relative_to(config.output_dir.resolve())
-    )
+    output = config.output_dir.resolve()
+    outside = {folder for folder in {path.parent for path in found} if not folder.resolve().is_relative_to(output)}
+    return sorted(path for path in found - excluded if path.suffix == ".md" and path.parent in outside)
 
 
 def _matches(folder: Path, patterns: str) -> set[Path]:

@@ -20,7 +20,8 @@ def gc(options: argparse.Namespace, config: Config, store: OutputStore) -> int:
     from tabbook.execute.collect import collect, parse_size, size_text  # noqa: PLC0415
 
     limit = parse_size(options.max_size) if options.max_size else None
-    needed = {task.key.digest for task in find_tasks(config, find_pages(config), config.tabs)}
+    tasks = find_tasks(config, find_pages(config), config.tabs, gpus=lambda: 0)  # what any machine may need stays
+    needed = {key.digest for task in tasks for key in task.keys}
     done = collect(store, needed, limit, options.dry_run)
     print(done.text(options.dry_run))
     if limit is not None and done.stay_size > limit:

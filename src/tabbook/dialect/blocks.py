@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -155,6 +156,7 @@ def _text_rule(state: StateBlock, first: int, _end: int, _silent: bool) -> bool:
 _RULES = (("dialect_fence", _fence_rule), ("dialect_tab_mark", _tab_mark_rule), ("dialect_text", _text_rule))
 
 
+@cache  # it keeps nothing of a page
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("zero")
     for name, rule in _RULES:

@@ -20,7 +20,9 @@ _COMMENT_MARK = re.compile(r"# *@tab +([\w, ]+)")
 _MAGIC_MARK = re.compile(r"%%tab +([\w, ]+)")
 # Lines that are for the tools and not for readers: what is hidden, and what an execution is to be like.
 _HIDE_LINE = re.compile(
-    r"# hide (?:code|outputs)|#@hide(?:_all|_code|_outputs?)?|#@raises(?:\s+\w+)?|#@timeout\s+[\d.]+", re.IGNORECASE
+    r"# hide (?:code|outputs)|#@hide(?:_all|_code|_outputs?)?|#@raises(?:\s+\w+)?|#@timeout\s+[\d.]+"
+    r"|#@gpu(?:\s+\d+)?(?:\s+if\s+available)?|#@skip\s.*",
+    re.IGNORECASE,
 )
 _LIBRARIES = re.compile(r"# *required_libs\((.*?)\)")
 

@@ -55,10 +55,10 @@ def exported(tasks: Iterable[Task], store: OutputStore) -> tuple[ArchiveContent,
     states: dict[tuple[str, str], PageState] = {}
     missing = 0
     for task in tasks:
-        current = task.key.digest
+        current = task.stored(store)
         state = replace(store.state(task.framework.name, task.page), failure=None)
-        if store.load(current) is not None:
-            state = replace(state, key=current, failed_key="")
+        if current:
+            state = replace(state, key=current.digest, failed_key="")
         else:
             missing += 1
             state = replace(state, key=state.key if state.key and store.load(state.key) is not None else "")

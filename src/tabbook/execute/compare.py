@@ -67,7 +67,7 @@ class Difference:
 def compare(task: Task, one: Side, other: Side, tolerance: Tolerance) -> Iterator[Difference]:
     """Yield the cells of a notebook whose outputs, or whose code, differ between two stores."""
     here, there = recorded(task, one.store), recorded(task, other.store)
-    folder = one.store.folder / entry_name(task.key.digest)
+    folder = one.store.folder / entry_name((task.stored(one.store) or task.key).digest)
     difference = partial(_difference, task, str(folder) if folder.is_dir() else "")
     if here is None or there is None:
         if here is not there:
@@ -88,10 +88,8 @@ def compare(task: Task, one: Side, other: Side, tolerance: Tolerance) -> Iterato
 
 def recorded(task: Task, store: OutputStore) -> Record | None:
     """Return what a store shows readers of the page: outputs of its present code, otherwise the last ones."""
-    record = store.load(task.key.digest)
-    if record is not None:
-        return record
-    last = store.state(task.framework.name, task.page).key
+    current = task.stored(store)
+    last = current.digest if current else store.state(task.framework.name, task.page).key
     return store.load(last) if last else None
 
 

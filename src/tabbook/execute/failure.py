@@ -5,7 +5,7 @@ from __future__ import annotations
 from tabbook.dialect.branches import BranchError, select_branches
 from tabbook.dialect.cell_marks import without_marks
 from tabbook.errors import Diagnostic
-from tabbook.execute.kernel import CellFailure
+from tabbook.execute.job import CellFailure
 from tabbook.execute.task import Task
 
 __all__ = ["failure_letter"]

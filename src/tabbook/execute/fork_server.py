@@ -5,15 +5,18 @@ of the framework, opens no device and starts no thread: what it has done before 
 
 One connection to its socket is one kernel. The client sends a line of JSON (connection_file, cwd, environ); the server
 answers ``{"pid": …}`` and, when the kernel has ended, ``{"status": …}`` (the exit status, negative for a signal). A
-client that goes away takes its kernel with it, and so does the end of standard input: then the server's parent is gone.
+client that goes away takes its kernel with it, and the end of standard input, which says that the server's parent is
+gone, ends all at once.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -30,6 +33,7 @@ _CHECK_SECONDS = 60
 def main() -> None:
     """Serve: ``fork_server.py SOCKET OPTIONS``; the options are JSON with `imports` (statements) and `check` (code)."""
     path, options = sys.argv[1], json.loads(sys.argv[2])
+    _end_with_parent(True)
     # ipykernel ends a kernel whose parent this is no longer; it reads the variable when it is imported.
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     _import([*options["imports"], "import ipykernel.ipkernel, ipykernel.kernelapp"])
@@ -38,8 +42,19 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        print(json.dumps({"problem": _problem(options["check"])}), flush=True)
+        problem = _problem(options["check"])
+        _end_with_parent(False)  # from now on the server looks itself, and ends its kernels first
+        print(json.dumps({"problem": problem}), flush=True)
         _Server(listener).serve()
+
+
+def _end_with_parent(at_once: bool) -> None:
+    """Have the system end this process group, in whatever import or check it is, when standard input ends; or not."""
+    flags = fcntl.fcntl(0, fcntl.F_GETFL) & ~os.O_ASYNC
+    fcntl.fcntl(0, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(0, fcntl.F_SETFL, flags | os.O_ASYNC if at_once else flags)
+    if select.select([0], [], [], 0)[0]:  # it has ended already
+        sys.exit()
 
 
 def _import(statements: Sequence[str]) -> None:

@@ -21,10 +21,11 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from tabbook.execute.job import CellFailure
 from tabbook.execute.marks import ExecutionMarks, execution_marks
 from tabbook.execute.memory import watch_memory
 
-__all__ = ["CellFailure", "KernelSettings", "run_cells"]
+__all__ = ["KernelSettings", "run_cells"]
 
 _CELL_LINE = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 _PARSER_LINE = re.compile(r"File <\w+>:(\d+)")
@@ -50,19 +51,6 @@ class KernelSettings:
     files: Mapping[str, Path] = field(default_factory=dict)
     server: str = ""
     memory: int | None = None
-
-
-@dataclass(eq=False)  # exceptions must be hashable, and the interpreter writes to their attributes
-class CellFailure(Exception):  # noqa: N818 - not an error of ours, and named like EnvironmentFailure
-    """A cell that did not run to its end.
-
-    `index` is the cell's place among the cells (-1: the prelude), `line` the failing line within it (from 1; 0 if
-    unknown), `cause` says what happened.
-    """
-
-    index: int
-    line: int
-    cause: str
 
 
 class _OneKernelSpec(KernelSpecManager):  # type: ignore[misc, unused-ignore]  # traitlets' classes have no types

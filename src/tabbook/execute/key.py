@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tabbook.config import Config, Framework
-from tabbook.environments import requirements_digest
+from tabbook.execute.marks import gpus_wanted
 from tabbook.notebook import code_source
+from tabbook.pins import versions_part
 from tabbook.select import Selection
 
-__all__ = ["Key", "data_files", "library_digest", "notebook_key", "parts_digest"]
+__all__ = ["Key", "data_files", "library_digest", "notebook_keys", "parts_digest"]
 
 STORE_FORMAT = 1
 
@@ -31,20 +31,31 @@ class Key:
     parts: dict[str, Any]
 
 
-def notebook_key(selection: Selection, framework: Framework, config: Config) -> Key:
-    """Return the key of one framework's notebook of a page."""
-    parts = {
-        "format": STORE_FORMAT,
-        "cells": [code_source(cell) for _, cell in selection.code],
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "requirements": requirements_digest(framework.requirements),
-        "library": library_digest(config, framework.name),
-        "data": _files_digest(config.root, data_files(config)),
-        "seed": framework.seed_code.replace("{seed}", config["tabbook"]["seed"]),
-        "environ": [list(pair) for pair in framework.environ],
-        "device": "cpu",
-    }
-    return Key(parts_digest(parts), parts)
+def notebook_keys(selection: Selection, framework: Framework, config: Config) -> tuple[Key, ...]:
+    """Return the keys under which one framework's notebook of a page may be kept, the best first.
+
+    There are two where cells ask for GPUs: that of an execution which has them, and that of one which has not.
+    """
+    sources = [code_source(cell) for _, cell in selection.code]
+    devices = ("gpu", "cpu") if gpus_wanted(sources) else ("cpu",)
+    every = [{**_common_parts(framework, config), "cells": sources, "device": device} for device in devices]
+    return tuple(Key(parts_digest(parts), parts) for parts in every)
+
+
+def _common_parts(framework: Framework, config: Config) -> dict[str, Any]:
+    """Return what all notebooks of a framework depend on; the files are read once for one value of `config`."""
+    if framework.name not in config.memory:
+        versions = versions_part(framework)
+        config.memory[framework.name] = {
+            "format": STORE_FORMAT,
+            "python": versions.python,
+            "requirements": versions.requirements,
+            "library": library_digest(config, framework.name),
+            "data": _files_digest(config.root, data_files(config)),
+            "seed": framework.seed_code.replace("{seed}", config["tabbook"]["seed"]),
+            "environ": [list(pair) for pair in framework.environ],
+        }
+    return config.memory[framework.name]
 
 
 def parts_digest(parts: Any) -> str:

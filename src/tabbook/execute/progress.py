@@ -62,6 +62,16 @@ class Progress:
         self._end(page, title)
         self.line(f"[{self.count}/{self.total}] {page} · {title}: failed at {diagnostic.path}:{diagnostic.line}")
 
+    def reused(self, page: str, title: str) -> None:
+        self.count += 1
+        self.line(f"[{self.count}/{self.total}] {page} · {title}: the same code was executed meanwhile; reused")
+        self._show()
+
+    def lost(self, page: str, title: str, reason: str) -> None:
+        """Say that a notebook's machine is gone; it will be started again, or be failed."""
+        self.running.remove(f"{page} · {title}")
+        self.line(f"{page} · {title}: {reason}")
+
     def damaged(self, keys: Sequence[str]) -> None:
         for key in keys:
             self.line(f"the stored outputs {key[:12]} were damaged; they were dropped and will be made again")

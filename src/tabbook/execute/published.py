@@ -8,7 +8,8 @@ from difflib import SequenceMatcher
 from typing import Any, Literal
 
 from tabbook.config import Config
-from tabbook.execute.key import notebook_key, parts_digest
+from tabbook.execute.key import notebook_keys, parts_digest
+from tabbook.execute.marks import execution_marks, is_run
 from tabbook.execute.store import OutputStore, Record
 from tabbook.notebook import code_source
 from tabbook.select import Selection
@@ -23,12 +24,15 @@ class Published:
     """Outputs by position in the page.
 
     `state` says what they are: ``fresh`` (of exactly this code), ``old`` (of the cells that have not changed since
-    they were last run), or ``none``; `failed` that the last run of this code failed. `fingerprint` changes when any
-    of it does. `origin` tells where the outputs come from: their key, and what readers may know of their provenance.
+    they were last run), or ``none``. `skipped` gives the reason for each cell that was not run: its author's, or
+    nothing for a cell that needs a GPU which was not there. `failed` says that the last run of this code failed.
+    `fingerprint` changes when any of it does. `origin` tells where the outputs come from: their key, and what readers
+    may know of their provenance.
     """
 
     state: Literal["fresh", "old", "none"]
     outputs: Mapping[int, list[Output]] = field(default_factory=dict)
+    skipped: Mapping[int, str] = field(default_factory=dict)
     failed: bool = False
     fingerprint: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
@@ -37,20 +41,23 @@ class Published:
 def publish(config: Config, store: OutputStore, page: str, selection: Selection) -> Published:
     """Return what the store has for one framework's notebook of a page."""
     assert selection.tab is not None
-    key = notebook_key(selection, config.frameworks[selection.tab], config).digest
-    record = store.load(key)
-    if record is not None:
-        origin = _origin(key, record)
-        fingerprint = f"{key} {parts_digest([record.cells, origin])}"
-        return Published("fresh", _by_position(selection, record), fingerprint=fingerprint, origin=origin)
+    keys = notebook_keys(selection, config.frameworks[selection.tab], config)
+    for key in keys:
+        record = store.load(key.digest)
+        if record is not None:
+            origin = _origin(key.digest, record)
+            fingerprint = f"{key.digest} {parts_digest([record.cells, origin])}"
+            skipped = _skipped(selection, has_gpu=key.parts["device"] == "gpu")
+            return Published("fresh", _by_position(selection, record), skipped, False, fingerprint, origin)
     state = store.state(selection.tab, page)
     older = store.load(state.key) if state.key else None
-    failed = state.failed_key == key
+    failed = state.failed_key in [key.digest for key in keys]
     origin = _origin(state.key, older) if older else {}
-    fingerprint = f"{key} {state.key if older else ''} {failed} {parts_digest(origin)}"
+    fingerprint = f"{keys[-1].digest} {state.key if older else ''} {failed} {parts_digest(origin)}"
+    skipped = _skipped(selection, has_gpu=True)  # that nothing, or something older, was run is said anyway
     if older is None:
-        return Published("none", failed=failed, fingerprint=fingerprint)
-    return Published("old", _by_position(selection, older), failed, fingerprint, origin)
+        return Published("none", {}, skipped, failed, fingerprint)
+    return Published("old", _by_position(selection, older), skipped, failed, fingerprint, origin)
 
 
 def published_outputs(
@@ -75,3 +82,9 @@ def _by_position(selection: Selection, record: Record) -> dict[int, list[Output]
         for offset in range(length):
             found[selection.code[start + offset][0]] = record.cells[other + offset][1]
     return found
+
+
+def _skipped(selection: Selection, has_gpu: bool) -> dict[int, str]:
+    marks = {position: execution_marks(cell.source) for position, cell in selection.code}
+    gpus = max((mark.gpus for mark in marks.values()), default=0) if has_gpu else 0
+    return {position: mark.skip for position, mark in marks.items() if not is_run(mark, gpus)}

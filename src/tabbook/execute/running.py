@@ -1,120 +1,101 @@
-"""Run tasks in kernels and keep their outputs, the moment that each is finished."""
+"""Have tasks executed by the machines that there are, the longest first, and none that another build executes."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sysconfig
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from tabbook.config import Config
-from tabbook.environments import Environment
-from tabbook.execute.failure import failure_letter
-from tabbook.execute.kernel import CellFailure, KernelSettings, run_cells
-from tabbook.execute.launch import Launcher
-from tabbook.execute.normalise import machine_paths, normalise_outputs
-from tabbook.execute.progress import Progress
-from tabbook.execute.provenance import cpu_model, environment_versions, execution_date
-from tabbook.execute.stage import Summary
-from tabbook.execute.store import OutputStore, Record
-from tabbook.execute.task import Task
+from tabbook.errors import BookError
+from tabbook.execute.claims import Claim, take_claim
+from tabbook.execute.job import CellFailure, Host, HostLostError, Outcome
+from tabbook.execute.results import Results
+from tabbook.execute.schedule import Placed, Scheduler
+from tabbook.execute.waiting import Waiting
 
-__all__ = ["Results", "run_tasks"]
+__all__ = ["run_tasks"]
 
-_LONGEST_PATH = 80
+_POLL_SECONDS = 0.1
+_ATTEMPTS = 3
 
 
-@dataclass
-class Results:
-    """Where results go: the store, the summary, and the screen."""
+async def run_tasks(waiting: Sequence[Waiting], hosts: Sequence[Host], results: Results) -> None:
+    """Execute tasks, as many at a time as the hosts have room for.
 
-    store: OutputStore
-    summary: Summary
-    progress: Progress
-
-    def finished(self, task: Task, record: Record, seconds: float) -> None:
-        self.store.save(task.key, record)
-        state = self.store.state(task.framework.name, task.page)
-        state = replace(state, key=task.key.digest, seconds=seconds, failed_key="", failure=None)
-        self.store.note(task.framework.name, task.page, state)
-        self.summary.executed += 1
-        self.summary.cells += len(record.cells)
-        self._count(task, seconds)
-        self.progress.done(task.page, task.framework.title, seconds)
-
-    def failed(self, task: Task, failure: CellFailure, seconds: float) -> None:
-        diagnostic = failure_letter(task, failure)
-        state = self.store.state(task.framework.name, task.page)
-        fields = {name: getattr(diagnostic, name) for name in diagnostic.__dataclass_fields__}
-        self.store.note(task.framework.name, task.page, replace(state, failed_key=task.key.digest, failure=fields))
-        self.summary.failures.append(diagnostic)
-        self.summary.failed += 1
-        self._count(task, seconds)
-        self.progress.failed(task.page, task.framework.title, diagnostic)
-
-    def _count(self, task: Task, seconds: float) -> None:
-        total = self.summary.seconds.get(task.framework.name, 0.0)
-        self.summary.seconds[task.framework.name] = total + seconds
-
-
-def run_tasks(config: Config, tasks: Sequence[Task], environments: Mapping[str, Environment], results: Results) -> None:
-    """Run tasks, as many at a time as there are workers; each result is kept as soon as it is there."""
-    asyncio.run(_run_all(config, tasks, environments, results))
-
-
-async def _run_all(
-    config: Config, tasks: Sequence[Task], environments: Mapping[str, Environment], results: Results
-) -> None:
-    with _scratch_folder() as folder, results.progress.showing(len(tasks)):
-        launcher = Launcher(config, environments, folder, results.progress.line)
-        slots = asyncio.Semaphore(launcher.workers)
-
-        async def run(task: Task) -> None:
-            async with slots:
-                results.progress.start(task.page, task.framework.title)
-                await _run_task(config, task, await launcher.settings(task), results)
-
+    Raises:
+        BookError: no host could ever run one of them; then none is run.
+    """
+    scheduler: Scheduler[Waiting] = Scheduler([host.node for host in hosts])
+    for item in waiting:
+        scheduler.add(item, item.demand, item.seconds)
+    for demand in {item.demand for item in waiting}:
+        if reason := scheduler.impossible(demand):
+            hint = "see `memory` under [tabbook] in config.ini, and the `#@gpu` marks of cells"
+            raise BookError(f"the notebooks cannot be executed: {reason}.\n    hint: {hint}")
+    with results.progress.showing(len(waiting)):
         try:
             # Unlike `gather`, a group waits for the kernels of all its tasks to be ended, whatever ends it.
             async with asyncio.TaskGroup() as group:
-                for task in tasks:
-                    group.create_task(run(task))
+                _Run(scheduler, {host.node.name: host for host in hosts}, results, group).place()
         except BaseExceptionGroup as errors:  # such as a full disk
             raise errors.exceptions[0] from None
-        finally:
-            await launcher.close()
 
 
-@contextmanager
-def _scratch_folder() -> Iterator[Path]:
-    """Make a folder for a while; its path is short, since a socket's name may have 107 characters."""
-    place = "/tmp" if len(tempfile.gettempdir()) > _LONGEST_PATH else None
-    with tempfile.TemporaryDirectory(prefix="tb-", dir=place, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+@dataclass
+class _Run:
+    """What the tasks of one run share."""
 
+    scheduler: Scheduler[Waiting]
+    hosts: Mapping[str, Host]
+    results: Results
+    group: asyncio.TaskGroup
+    attempts: dict[str, int] = field(default_factory=dict)
 
-async def _run_task(config: Config, task: Task, settings: KernelSettings, results: Results) -> None:
-    began = time.monotonic()
-    sources = task.key.parts["cells"]
-    with _scratch_folder() as scratch:
+    def place(self) -> None:
+        """Start all that there is room for."""
+        while (placed := self.scheduler.next()) is not None:
+            claim = take_claim(self.results.store.folder, placed.item.task.key.digest)
+            if claim:
+                self.group.create_task(self._execute(placed, claim))
+            else:
+                self.scheduler.release(placed)
+                self.group.create_task(self._wait(placed.item))
+
+    async def _execute(self, placed: Placed[Waiting], claim: Claim) -> None:
+        task = placed.item.task
         try:
-            outputs = await run_cells(sources, settings, scratch)
-        except CellFailure as failure:
-            results.failed(task, failure, time.monotonic() - began)
-            return
-        libraries = [settings.python.parents[1], Path(sysconfig.get_path("stdlib"))]
-        paths = machine_paths([scratch / "work", scratch, config.root, *libraries], Path.home())
-    seconds = time.monotonic() - began
-    clean = [normalise_outputs(cell, task.framework.noise, paths) for cell in outputs]
-    provenance = {
-        "date": execution_date(os.environ),
-        "duration": round(seconds, 3),
-        "device": cpu_model(),
-        "versions": environment_versions(settings.python, task.framework.packages),
-    }
-    results.finished(task, Record(tuple(zip(sources, clean, strict=True)), provenance), seconds)
+            if self.results.store.load(task.key.digest) is not None:  # finished since this build has looked
+                self.results.reused(task)
+                return
+            self.results.progress.start(task.page, task.framework.title)
+            outcome = await self.hosts[placed.node].run(task.job, placed.gpus)
+            self.results.take(task, outcome)
+        except HostLostError as lost:
+            self._again(placed, str(lost))
+        finally:
+            claim.release()
+            self.scheduler.release(placed)
+        self.place()
+
+    async def _wait(self, item: Waiting) -> None:
+        """Wait, without a place, until nobody is executing the same notebook; then look again."""
+        while (claim := take_claim(self.results.store.folder, item.task.key.digest)) is None:
+            await asyncio.sleep(_POLL_SECONDS)
+        claim.release()
+        self.scheduler.add(item, item.demand, item.seconds)
+        self.place()
+
+    def _again(self, placed: Placed[Waiting], reason: str) -> None:
+        """Let a task wait again whose machine is gone; one that outlives no machine is given up."""
+        task, digest = placed.item.task, placed.item.task.key.digest
+        self.results.progress.lost(task.page, task.framework.title, reason)
+        self.scheduler.leave(placed.node)
+        self.attempts[digest] = self.attempts.get(digest, 0) + 1
+        cause = self.scheduler.impossible(placed.item.demand)
+        if self.attempts[digest] >= _ATTEMPTS:
+            cause = f"its machine was lost {_ATTEMPTS} times"
+        if cause:
+            self.results.progress.start(task.page, task.framework.title)
+            self.results.take(task, Outcome(0.0, failure=CellFailure(0, 0, f"could not be run: {cause}")))
+        else:
+            self.scheduler.add(placed.item, placed.item.demand, placed.item.seconds)

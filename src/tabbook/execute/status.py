@@ -36,7 +36,8 @@ class Status:
 def notebook_status(task: Task, store: OutputStore) -> Status:
     """Return what a store knows of a notebook."""
     state, known = freshness(task, store)
-    key = task.key.digest if state == "fresh" else known.key
+    current = task.stored(store)
+    key = current.digest if current else known.key
     record = store.load(key) if key else None
     origin = record.provenance if record else {}
     seconds = known.seconds or origin.get("duration")
