@@ -6,6 +6,7 @@ installed.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -17,7 +18,7 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from sphinx.application import Sphinx
 
@@ -30,7 +31,7 @@ from tabbook.execute.store import OutputStore
 from tabbook.pages import read_document
 from tabbook.select import Selection, select
 
-__all__ = ["PAGE", "TinyBook", "cell", "tiny_book"]
+__all__ = ["PAGE", "Running", "TinyBook", "cell", "tiny_book"]
 
 _IMPORTED_ONCE = ("tabbook.render", "tabbook.execute.stage", "myst_nb", "furo", "sphinxcontrib.bibtex.style")
 
@@ -115,38 +116,62 @@ class TinyBook:
 
     def tabbook(self, *arguments: str, status: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own; `status` is the expected exit status."""
-        done = _run_forked([*arguments, "--project", str(self.root)], environ)
+        done = _start([*arguments, "--project", str(self.root)], environ).wait()
         assert status is None or done.returncode == status, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
         return done
+
+    def start(self, *arguments: str, **environ: str) -> Running:
+        """Start the command line in a process group of its own."""
+        return _start([*arguments, "--project", str(self.root)], environ, own_group=True)
 
     def html(self, page: str = "index") -> str:
         return (self.root / "_build" / "html" / f"{page}.html").read_text(encoding="utf-8")
 
 
-def _run_forked(arguments: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run `main` in a fork of this process.
+@dataclass(frozen=True)
+class Running:
+    """A command that runs in a fork of the tests' process.
 
     That is a process of its own, in which Sphinx and Jupyter need not be imported again: it saves a second a run.
     """
-    for name in _IMPORTED_ONCE:
-        importlib.import_module(name)
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        process = os.fork()
-        if process == 0:
-            _become(arguments, environ, out.fileno(), err.fileno())
-        deadline = time.monotonic() + 120
-        ended, status = os.waitpid(process, os.WNOHANG)
+
+    arguments: list[str]
+    pid: int
+    out: IO[str]
+    err: IO[str]
+
+    def wait(self, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Wait until it has ended; it is killed if that takes too long."""
+        deadline = time.monotonic() + seconds
+        ended, status = os.waitpid(self.pid, os.WNOHANG)
         while not ended:
             if time.monotonic() > deadline:
-                os.kill(process, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
             time.sleep(0.01)
-            ended, status = os.waitpid(process, os.WNOHANG)
-        out.seek(0)
-        err.seek(0)
-        code = os.waitstatus_to_exitcode(status)
-        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+        said = []
+        for file in (self.out, self.err):
+            file.seek(0)
+            said.append(file.read())
+            file.close()
+        return subprocess.CompletedProcess(self.arguments, os.waitstatus_to_exitcode(status), *said)
+
+
+def _start(arguments: list[str], environ: dict[str, str], own_group: bool = False) -> Running:
+    for name in _IMPORTED_ONCE:
+        importlib.import_module(name)
+    out, err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when it has ended
+    sys.stdout.flush()
+    sys.stderr.flush()
+    process = os.fork()
+    if process == 0:
+        if own_group:
+            os.setpgid(0, 0)
+        _become(arguments, environ, out.fileno(), err.fileno())
+    if own_group:
+        with contextlib.suppress(OSError):  # the child was faster, and has ended
+            os.setpgid(process, process)
+    return Running(arguments, process, out, err)
 
 
 def _become(arguments: list[str], environ: dict[str, str], out: int, err: int) -> NoReturn:

@@ -36,7 +36,7 @@ def test_a_forked_kernel_is_a_child_of_the_server(tmp_path: Path) -> None:
     assert first[1] == second[1]
     assert first[2] == "True"
     assert left_in(tmp_path) == []
-    assert processes_with("fork_server.py") == []
+    assert processes_with(str(book.root)) == []
 
 
 def test_where_forking_is_not_safe_kernels_are_new_processes(tmp_path: Path) -> None:
@@ -106,12 +106,14 @@ def test_hostile_cells_end_nothing_but_their_notebook(hostile: tuple[TinyBook, s
     assert processes_with(str(book.root)) == []
 
 
+@pytest.mark.parametrize("moment", ["cells", "imports"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_build_that_is_ended_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
-    """SIGTERM ends a build as Ctrl-C does; after SIGKILL the servers see that their build is gone."""
-    page = f"# x\n\n{cell('import time; open(MARK, chr(120)).close(); time.sleep(61974)', 'jax')}"
+def test_a_build_that_is_ended_leaves_no_process(tmp_path: Path, number: signal.Signals, moment: str) -> None:
+    """SIGTERM ends a build as Ctrl-C does; after SIGKILL the servers see that their build is gone, whatever they do."""
     mark = tmp_path / "running"
-    book = tiny_book(tmp_path / "book", {"index": page.replace("MARK", repr(str(mark)))})
+    waiting = f"import time; open({str(mark)!r}, chr(120)).close(); time.sleep(61974)"
+    config = CONFIG + (f"imports = {waiting}\n" if moment == "imports" else "")
+    book = tiny_book(tmp_path / "book", {"index": f"# x\n\n{cell(waiting, 'jax')}"}, config)
     command = [sys.executable, "-m", "tabbook", "execute", "--project", str(book.root)]
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
     build = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -120,9 +122,9 @@ def test_a_build_that_is_ended_leaves_no_process(tmp_path: Path, number: signal.
     build.send_signal(number)
     began = time.monotonic()
     assert build.wait(10) == {signal.SIGTERM: 130, signal.SIGKILL: -signal.SIGKILL}[number]
-    while processes_with("fork_server.py") and time.monotonic() < began + 3:
+    while processes_with(str(book.root)) and time.monotonic() < began + 3:
         time.sleep(0.05)
-    assert processes_with("fork_server.py") == []
+    assert processes_with(str(book.root)) == []
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ PARTS = {"format": 1, "cells": ["x = 1", "print('あ', x)"], "python": "3.11"}
 KEY = Key(parts_digest(PARTS), PARTS)
 OUTPUT = {"output_type": "stream", "name": "stdout", "text": "あ 1\n\x1b\ud800"}
 RECORD = Record((("x = 1", []), ("print('あ', x)", [OUTPUT])), {"date": "2026-11-23", "duration": 1.5})
-FLIPS = 60
+FLIPS = 100
 
 
 @pytest.fixture

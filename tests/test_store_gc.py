@@ -10,6 +10,7 @@ import pytest
 
 from books_for_tests import TinyBook, tiny_book
 from tabbook.errors import BookError
+from tabbook.execute.claims import take_claim
 from tabbook.execute.collect import collect, parse_size
 from tabbook.execute.store import OutputStore, PageState, entry_name
 from test_store_archive import PAGES, fill, save
@@ -90,6 +91,24 @@ def test_leftovers_of_interrupted_writes_go_after_an_hour(store: OutputStore) ->
     left = {path.name for place in places for path in place.glob(".*")}
     assert left == {".new-0", ".old-0", ".new-file-0"}
     assert store.load(key) is not None
+
+
+def test_claims_of_killed_builds_go_after_an_hour(store: OutputStore) -> None:
+    """A claim that a build holds stays, however long its notebook takes; and so does one that is young."""
+    folder = store.folder / "claims"
+    held, abandoned, young = ("a" * 64, "b" * 64, "c" * 64)
+    claim = take_claim(store.folder, held)
+    assert claim is not None
+    for name in (abandoned, young):
+        (folder / name).touch()
+    for name in (held, abandoned):
+        os.utime(folder / name, (time.time() - 7200,) * 2)
+    assert collect(store, set(), None, dry_run=True).leftovers == 1
+    assert collect(store, set(), None, dry_run=False).leftovers == 1
+    assert sorted(path.name for path in folder.iterdir()) == [held, young]
+    assert take_claim(store.folder, held) is None, "it is still held"
+    claim.release()
+    assert [path.name for path in folder.iterdir()] == [young]
 
 
 def test_a_build_that_has_just_stored_outputs_keeps_them(store: OutputStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,6 +154,9 @@ def reduce_sum(x: Tensor, axis: int | None = None) -> Tensor:
 
     Returns:
         ``x``の形状から軸``axis``を除いたテンソル。``axis``が``None``なら形状は()。
+
+    Raises:
+        ValueError: ``x``に軸``axis``がない。
     """
     return jnp.sum(x, axis=axis)
 
@@ -167,6 +170,9 @@ def reduce_mean(x: Tensor, axis: int | None = None) -> Tensor:
 
     Returns:
         ``x``の形状から軸``axis``を除いたテンソル。``axis``が``None``なら形状は()。
+
+    Raises:
+        IndexError: ``x``に軸``axis``がない。
     """
     return jnp.mean(x, axis=axis)
 
@@ -204,6 +210,9 @@ def concat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 
     Returns:
         軸``axis``の長さが、つないだテンソルの合計になるテンソル。
+
+    Raises:
+        TypeError: ``axis``のほかの軸の長さが揃っていない。
     """
     return jnp.concatenate(tuple(tensors), axis=axis)
 
@@ -238,7 +247,13 @@ def numpy(x: Tensor) -> NDArray[Any]:
 
 
 def cpu() -> jax.Device:
-    """CPUを表すデバイスを返す。"""
+    """CPUを表すデバイスを返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        ``jax.devices("cpu")``の初めのデバイス。
+    """
     return jax.devices("cpu")[0]
 
 
@@ -246,9 +261,13 @@ def gpu(i: int = 0) -> jax.Device:
     """``i``番目のGPUを表すデバイスを返す。
 
     JAXのデバイスは名前ではなく実物なので、ないGPUは表せない。
+    「GPUを使う」の節で作る。
 
     Args:
         i: GPUの番号。0から数える。
+
+    Returns:
+        ``jax.devices("gpu")[i]``。
 
     Raises:
         RuntimeError: GPUが1つもない。
@@ -258,21 +277,38 @@ def gpu(i: int = 0) -> jax.Device:
 
 
 def num_gpus() -> int:
-    """使えるGPUの数を返す。GPUのない計算機では0を返す。"""
+    """使えるGPUの数を返す。GPUのない計算機では0を返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        GPUの台数。0以上の整数。
+    """
     return sum(device.platform == "gpu" for device in jax.devices())
 
 
 def try_gpu(i: int = 0) -> jax.Device:
     """``i``番目のGPUがあればそれを、なければCPUを返す。
 
+    「GPUを使う」の節で作る。
+
     Args:
         i: GPUの番号。0から数える。
+
+    Returns:
+        ``gpu(i)``か``cpu()``が返すもの。
     """
     return gpu(i) if i in range(num_gpus()) else cpu()
 
 
 def try_all_gpus() -> list[jax.Device]:
-    """すべてのGPUを番号の順に返す。1つもなければ、CPUだけを返す。"""
+    """すべてのGPUを番号の順に返す。1つもなければ、CPUだけを返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        ``gpu(0)``、``gpu(1)``、…が返すもののリスト。GPUがなければ``[cpu()]``。
+    """
     return [gpu(i) for i in range(num_gpus())] or [cpu()]
 
 

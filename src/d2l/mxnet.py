@@ -149,6 +149,9 @@ def reduce_sum(x: Tensor, axis: int | None = None) -> Tensor:
 
     Returns:
         ``x``の形状から軸``axis``を除いたテンソル。``axis``が``None``なら形状は()。
+
+    Raises:
+        mx.MXNetError: ``x``に軸``axis``がない。
     """
     return np.sum(x, axis=axis)
 
@@ -162,6 +165,9 @@ def reduce_mean(x: Tensor, axis: int | None = None) -> Tensor:
 
     Returns:
         ``x``の形状から軸``axis``を除いたテンソル。``axis``が``None``なら形状は()。
+
+    Raises:
+        mx.MXNetError: ``x``に軸``axis``がない。
     """
     return np.mean(x, axis=axis)
 
@@ -199,6 +205,9 @@ def concat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 
     Returns:
         軸``axis``の長さが、つないだテンソルの合計になるテンソル。
+
+    Raises:
+        mx.MXNetError: ``axis``のほかの軸の長さが揃っていない。
     """
     return np.concatenate(tuple(tensors), axis=axis)
 
@@ -233,7 +242,13 @@ def numpy(x: Tensor) -> NDArray[Any]:
 
 
 def cpu() -> mx.Context:
-    """CPUを表すデバイスを返す。"""
+    """CPUを表すデバイスを返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        ``mx.cpu()``。
+    """
     return mx.cpu()
 
 
@@ -241,27 +256,48 @@ def gpu(i: int = 0) -> mx.Context:
     """``i``番目のGPUを表すデバイスを返す。
 
     名前を作るだけで、そのGPUがあるかどうかは調べない。
+    「GPUを使う」の節で作る。
 
     Args:
         i: GPUの番号。0から数える。
+
+    Returns:
+        ``mx.gpu(i)``。
     """
     return mx.gpu(i)
 
 
 def num_gpus() -> int:
-    """使えるGPUの数を返す。GPUのない計算機では0を返す。"""
+    """使えるGPUの数を返す。GPUのない計算機では0を返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        GPUの台数。0以上の整数。
+    """
     return mx.context.num_gpus()
 
 
 def try_gpu(i: int = 0) -> mx.Context:
     """``i``番目のGPUがあればそれを、なければCPUを返す。
 
+    「GPUを使う」の節で作る。
+
     Args:
         i: GPUの番号。0から数える。
+
+    Returns:
+        ``gpu(i)``か``cpu()``が返すもの。
     """
     return gpu(i) if i in range(num_gpus()) else cpu()
 
 
 def try_all_gpus() -> list[mx.Context]:
-    """すべてのGPUを番号の順に返す。1つもなければ、CPUだけを返す。"""
+    """すべてのGPUを番号の順に返す。1つもなければ、CPUだけを返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        ``gpu(0)``、``gpu(1)``、…が返すもののリスト。GPUがなければ``[cpu()]``。
+    """
     return [gpu(i) for i in range(num_gpus())] or [cpu()]

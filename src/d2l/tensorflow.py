@@ -143,6 +143,9 @@ def reduce_sum(x: Tensor, axis: int | None = None) -> Tensor:
 
     Returns:
         ``x``の形状から軸``axis``を除いたテンソル。``axis``が``None``なら形状は()。
+
+    Raises:
+        tf.errors.InvalidArgumentError: ``x``に軸``axis``がない。
     """
     return tf.reduce_sum(x, axis=axis)
 
@@ -156,6 +159,9 @@ def reduce_mean(x: Tensor, axis: int | None = None) -> Tensor:
 
     Returns:
         ``x``の形状から軸``axis``を除いたテンソル。``axis``が``None``なら形状は()。
+
+    Raises:
+        tf.errors.InvalidArgumentError: ``x``に軸``axis``がない。
     """
     return tf.reduce_mean(x, axis=axis)
 
@@ -193,6 +199,9 @@ def concat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 
     Returns:
         軸``axis``の長さが、つないだテンソルの合計になるテンソル。
+
+    Raises:
+        tf.errors.InvalidArgumentError: ``axis``のほかの軸の長さが揃っていない。
     """
     return tf.concat(tuple(tensors), axis=axis)
 
@@ -229,8 +238,10 @@ def numpy(x: Tensor) -> NDArray[Any]:
 def cpu() -> str:
     """CPUを表すデバイスの名前を返す。
 
+    「GPUを使う」の節で作る。
+
     Returns:
-        ``tf.device``に渡せる名前。
+        ``"/CPU:0"``。``tf.device``に渡せる。
     """
     return "/CPU:0"
 
@@ -239,30 +250,48 @@ def gpu(i: int = 0) -> str:
     """``i``番目のGPUを表すデバイスの名前を返す。
 
     名前を作るだけで、そのGPUがあるかどうかは調べない。
+    「GPUを使う」の節で作る。
 
     Args:
         i: GPUの番号。0から数える。
 
     Returns:
-        ``tf.device``に渡せる名前。
+        ``"/GPU:0"``のような名前。``tf.device``に渡せる。
     """
     return f"/GPU:{i}"
 
 
 def num_gpus() -> int:
-    """使えるGPUの数を返す。GPUのない計算機では0を返す。"""
+    """使えるGPUの数を返す。GPUのない計算機では0を返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        GPUの台数。0以上の整数。
+    """
     return len(tf.config.list_physical_devices("GPU"))
 
 
 def try_gpu(i: int = 0) -> str:
     """``i``番目のGPUがあればそれを、なければCPUを返す。
 
+    「GPUを使う」の節で作る。
+
     Args:
         i: GPUの番号。0から数える。
+
+    Returns:
+        ``gpu(i)``か``cpu()``が返すもの。
     """
     return gpu(i) if i in range(num_gpus()) else cpu()
 
 
 def try_all_gpus() -> list[str]:
-    """すべてのGPUを番号の順に返す。1つもなければ、CPUだけを返す。"""
+    """すべてのGPUを番号の順に返す。1つもなければ、CPUだけを返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        ``gpu(0)``、``gpu(1)``、…が返すもののリスト。GPUがなければ``[cpu()]``。
+    """
     return [gpu(i) for i in range(num_gpus())] or [cpu()]

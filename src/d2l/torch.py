@@ -143,6 +143,9 @@ def reduce_sum(x: Tensor, axis: int | None = None) -> Tensor:
 
     Returns:
         ``x``の形状から軸``axis``を除いたテンソル。``axis``が``None``なら形状は()。
+
+    Raises:
+        IndexError: ``x``に軸``axis``がない。
     """
     return torch.sum(x, dim=axis)
 
@@ -156,6 +159,9 @@ def reduce_mean(x: Tensor, axis: int | None = None) -> Tensor:
 
     Returns:
         ``x``の形状から軸``axis``を除いたテンソル。``axis``が``None``なら形状は()。
+
+    Raises:
+        IndexError: ``x``に軸``axis``がない。
     """
     return torch.mean(x, dim=axis)
 
@@ -193,6 +199,9 @@ def concat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 
     Returns:
         軸``axis``の長さが、つないだテンソルの合計になるテンソル。
+
+    Raises:
+        RuntimeError: ``axis``のほかの軸の長さが揃っていない。
     """
     return torch.cat(tuple(tensors), dim=axis)
 
@@ -227,7 +236,13 @@ def numpy(x: Tensor) -> NDArray[Any]:
 
 
 def cpu() -> torch.device:
-    """CPUを表すデバイスを返す。"""
+    """CPUを表すデバイスを返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        ``torch.device("cpu")``。
+    """
     return torch.device("cpu")
 
 
@@ -235,27 +250,48 @@ def gpu(i: int = 0) -> torch.device:
     """``i``番目のGPUを表すデバイスを返す。
 
     名前を作るだけで、そのGPUがあるかどうかは調べない。
+    「GPUを使う」の節で作る。
 
     Args:
         i: GPUの番号。0から数える。
+
+    Returns:
+        ``torch.device("cuda", i)``。
     """
     return torch.device("cuda", i)
 
 
 def num_gpus() -> int:
-    """使えるGPUの数を返す。GPUのない計算機では0を返す。"""
+    """使えるGPUの数を返す。GPUのない計算機では0を返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        GPUの台数。0以上の整数。
+    """
     return torch.cuda.device_count()
 
 
 def try_gpu(i: int = 0) -> torch.device:
     """``i``番目のGPUがあればそれを、なければCPUを返す。
 
+    「GPUを使う」の節で作る。
+
     Args:
         i: GPUの番号。0から数える。
+
+    Returns:
+        ``gpu(i)``か``cpu()``が返すもの。
     """
     return gpu(i) if i in range(num_gpus()) else cpu()
 
 
 def try_all_gpus() -> list[torch.device]:
-    """すべてのGPUを番号の順に返す。1つもなければ、CPUだけを返す。"""
+    """すべてのGPUを番号の順に返す。1つもなければ、CPUだけを返す。
+
+    「GPUを使う」の節で作る。
+
+    Returns:
+        ``gpu(0)``、``gpu(1)``、…が返すもののリスト。GPUがなければ``[cpu()]``。
+    """
     return [gpu(i) for i in range(num_gpus())] or [cpu()]

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tabbook.errors import BookError
+from tabbook.errors import BookError, system_letter
+from tabbook.execute.shard import Shard, parse_shard
 
 __all__ = ["main"]
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except OSError as error:  # a full disk, a file that may not be written
-        print(f"{error}\n    hint: what was finished is kept; run the command again", file=sys.stderr)
+        print(system_letter(error), file=sys.stderr)
         return 1
     return status
 
@@ -65,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     execute = command("execute", "run what the store does not have")
     _add_frameworks(execute)
     _add_store(execute)
+    _add_backend(execute)
+    shard_help = "only this part of what is to be run; other machines run the others (default: 1/1)"
+    execute.add_argument("--shard", type=parse_shard, default=Shard(), metavar="I/N", help=shard_help)
 
     status = command("status", "show page by page what is fresh, stale, failed or was never run")
     _add_frameworks(status)
@@ -74,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     html = command("html", "execute, then build the site", pages=False)
     _add_frameworks(html)
     _add_store(html)
+    _add_backend(html)
     html.add_argument(
         "--execute", choices=["auto", "never"], default="auto", help="never: build from the store alone (default: auto)"
     )
@@ -135,6 +140,12 @@ def _add_store_commands(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _add_frameworks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--framework", action="append", metavar="T", help="only this one (may be repeated)")
+
+
+def _add_backend(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backend", choices=["local", "ray"], default="local", help="where cells run (default: local)")
+    ray_help = "the cluster's head (default: RAY_ADDRESS; without either, Ray is started on this machine)"
+    parser.add_argument("--ray-address", metavar="HOST:PORT", help=ray_help)
 
 
 def _add_store(parser: argparse.ArgumentParser, shared: bool = True) -> None:

@@ -61,7 +61,9 @@ def notebook(options: argparse.Namespace) -> int:
 
 def execute(options: argparse.Namespace) -> int:
     from tabbook.environments import environment_trouble  # noqa: PLC0415
+    from tabbook.execute.backends import open_backend  # noqa: PLC0415
     from tabbook.execute.progress import Progress  # noqa: PLC0415
+    from tabbook.execute.shard import Shard  # noqa: PLC0415
     from tabbook.execute.stage import execute_pages  # noqa: PLC0415
     from tabbook.pins import interpreter_notes  # noqa: PLC0415
 
@@ -70,7 +72,9 @@ def execute(options: argparse.Namespace) -> int:
     names = _frameworks(config, options.framework)
     store = _open_store(options, config)
     _print_lines(interpreter_notes(config, names))
-    summary = execute_pages(config, pages, names, store, Progress())
+    chosen = getattr(options, "backend", "local"), getattr(options, "ray_address", None)
+    with open_backend(*chosen, getattr(options, "shard", Shard())) as backend:
+        summary = execute_pages(config, pages, names, store, Progress(), backend)
     _print_report(store)
     _print_diagnostics(summary.failures)
     for name, reason in summary.missing.items():

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from tabbook.document import Cell, CodeCell, TextCell
+from tabbook.execute.marks import execution_marks
 from tabbook.select import Selection
 
 __all__ = ["canonical_text", "to_notebook"]
@@ -122,5 +123,7 @@ def _notebook_cell(
     common = {"id": f"cell-{position}", "metadata": metadata}
     if isinstance(cell, TextCell):
         return {"cell_type": "markdown", "source": cell.source, **common}
+    if execution_marks(cell.source).raises is not None:
+        metadata["tags"] = ["raises-exception"]  # Jupyter goes on behind it where all cells are run
     shown = list(cell.outputs) if outputs is None else outputs.get(position, [])
     return {"cell_type": "code", "source": code_source(cell), "execution_count": None, "outputs": shown, **common}

@@ -72,6 +72,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "memory": "0",  # GiB that one notebook may use; 0: the machine's memory, shared among the workers
         "seed": "0",  # what random generators start from in every notebook
         "library": "src/d2l",  # the companion library's package; its digest is part of a notebook's key
+        "source_url": "",  # where a line of the library can be read: an address with {path} and {line}
+        "register": "",  # of a Japanese book: da (である), masu (です・ます); empty: what most sentences have
         "data": "",  # files that cells read, as globs relative to the project; part of a notebook's key
     },
 }
@@ -95,7 +97,7 @@ PREFIXES: dict[str, dict[str, str]] = {
         "check": "",  # code that proves, in a first forked child, that forking is safe
         "module": "",  # its module in the companion library (default: its own name)
         "seed": "",  # code run before the first cell; {seed} is replaced
-        "environ": "",  # NAME=value a line, for its kernels
+        "environ": "",  # NAME=value a line, for its kernels; {cache} is a folder that stays from build to build
         "noise": "",  # a regular expression a line; matching lines of output are not shown
     },
 }

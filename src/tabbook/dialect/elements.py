@@ -14,7 +14,7 @@ from tabbook.dialect.roles import LINE_MARKS, ROLES, TAB_MARKS
 from tabbook.dialect.slides import strip_slide_marks
 from tabbook.document import Document, TextCell
 
-__all__ = ["Element", "page_elements", "text_elements"]
+__all__ = ["Element", "inline_lines", "page_elements", "text_elements"]
 
 
 @dataclass(frozen=True)
@@ -92,16 +92,24 @@ def _fence_elements(token: Token, line: int, first_line: int) -> Iterator[Elemen
         yield Element({"eval_rst": "rst"}.get(kind, kind), token.content, line)
 
 
-def _inline_elements(block: Token, line: int) -> Iterator[Element]:
-    """Yield what stands in a sentence; a line end in the paragraph's source moves to the next line."""
+def inline_lines(block: Token, line: int) -> Iterator[tuple[int, Token]]:
+    """Yield what stands in a paragraph, each token with its source line; the paragraph begins on line `line`."""
     current = line
-    children = block.children or []
-    for index, token in enumerate(children):
+    for token in block.children or []:
         offset = token.meta.get("offset")
         if offset is not None:
             current = line + block.content.count("\n", 0, offset)
         else:
             current += token.meta.get("line_ends", 0) + (token.type in ("softbreak", "hardbreak"))
+        yield current, token
+        if token.type in ("html_inline", "math_inline"):
+            current += token.content.count("\n")
+
+
+def _inline_elements(block: Token, line: int) -> Iterator[Element]:
+    """Yield what stands in a sentence; a line end in the paragraph's source moves to the next line."""
+    children = block.children or []
+    for index, (current, token) in enumerate(inline_lines(block, line)):
         if "misplaced" in token.meta:
             yield Element("misplaced", token.meta["misplaced"], current)
         elif token.type == "myst_role":
@@ -113,8 +121,6 @@ def _inline_elements(block: Token, line: int) -> Iterator[Element]:
             yield Element("link", unquote(str(token.attrs.get("href", ""))), current)
         elif token.type == "text":
             yield from _text_problems(token.content, children[index + 1 : index + 2], current)
-        elif token.type in ("html_inline", "math_inline"):
-            current += token.content.count("\n")
 
 
 def _text_problems(text: str, following: list[Token], line: int) -> Iterator[Element]:

@@ -12,7 +12,7 @@ from tabbook.dialect.japanese import japanese_plugin
 from tabbook.dialect.marks import marks_plugin
 from tabbook.dialect.roles import roles_plugin
 
-__all__ = ["dialect_plugin", "prose_parser"]
+__all__ = ["dialect_plugin", "new_prose_parser", "prose_parser"]
 
 
 def dialect_plugin(md: MarkdownIt) -> None:
@@ -23,6 +23,11 @@ def dialect_plugin(md: MarkdownIt) -> None:
 @cache
 def prose_parser() -> MarkdownIt:
     """Return the parser that `tabbook check` reads prose with: the dialect without Sphinx and MyST."""
+    return new_prose_parser()
+
+
+def new_prose_parser() -> MarkdownIt:
+    """Return a parser as `prose_parser` does, whose rules its caller may change."""
     md = MarkdownIt("commonmark").enable("table")
     md.use(dollarmath_plugin, allow_labels=True, double_inline=True).use(footnote_plugin)
     return md.use(dialect_plugin)

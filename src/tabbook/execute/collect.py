@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabbook.errors import BookError
-from tabbook.execute.merge_stores import locked
+from tabbook.execute.claims import abandoned_claims, locked
+from tabbook.execute.shard import PLANS
 from tabbook.execute.store import OutputStore, read_state
 
 __all__ = ["Collected", "collect", "parse_size", "size_text"]
 
 _LEFTOVER_AGE = 3600.0
 """Seconds after which a write is not under way any more."""
+
+_PLAN_AGE = 86400.0
+"""Seconds after which the parts of a divided execution have started, and their plan is needed no longer."""
 
 _NOTE_DELAY = 2.0
 """Seconds that a build may take between storing outputs and noting that a page has them."""
@@ -108,6 +112,11 @@ def collect(store: OutputStore, needed: Set[str], limit: int | None, dry_run: bo
             done.leftovers_size += _size(path)
             if not dry_run:
                 _delete(path)
+        for claim in abandoned_claims(store.folder):
+            if _is_old(claim.path):
+                done.leftovers += 1
+                if not dry_run:
+                    claim.release()
     return done
 
 
@@ -132,14 +141,18 @@ def _noted(store: OutputStore) -> set[str]:
 
 
 def _leftovers(folder: Path) -> Iterator[Path]:
-    """Yield what interrupted writes and removals have left, in the whole store."""
-    oldest = time.time() - _LEFTOVER_AGE
+    """Yield what interrupted writes and removals have left, in the whole store, and plans that nobody needs."""
+    yield from (path for path in folder.glob(f"{PLANS}/*.json") if _is_old(path, _PLAN_AGE))
     for place, folders, files in os.walk(folder):
         named = [name for name in (*folders, *files) if name.startswith((".new-", ".old-"))]
         folders[:] = [name for name in folders if name not in named]
         for path in (Path(place) / name for name in named):
-            if _made(path) < oldest:
+            if _is_old(path):
                 yield path
+
+
+def _is_old(path: Path, age: float = _LEFTOVER_AGE) -> bool:
+    return _made(path) < time.time() - age
 
 
 def _made(path: Path) -> float:

@@ -20,6 +20,7 @@ from traitlets import Unicode
 
 __all__ = ["ForkProvisioner", "ForkServer", "ForkServerError"]
 
+_KILL_SECONDS = 5.0
 _PROGRAM = Path(__file__).with_name("fork_server.py")
 
 
@@ -75,8 +76,10 @@ class ForkServer:
 
     async def stop(self) -> None:
         """End the server and all kernels that it has forked."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                # Not `terminate`, which may take the exit status away from asyncio.
+                os.kill(self._process.pid, signal.SIGTERM)
         await self._process.wait()
 
 
@@ -99,6 +102,10 @@ class _ForkedKernel:
 
     def wait(self) -> int | None:
         return self.returncode if self.returncode is not None else self._read_status(blocking=True)
+
+    def fileno(self) -> int:
+        """Return the connection's number: it can be read when the kernel has ended."""
+        return self._connection.fileno()
 
     def send_signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -138,3 +145,20 @@ class ForkProvisioner(LocalProvisioner):
         self.process = kernel  # type: ignore[assignment]  # it has what the base class uses of a Popen
         self.pid = self.pgid = kernel.pid
         return self.connection_info
+
+    async def kill(self, restart: bool = False) -> None:
+        """Kill the kernel and wait until the server tells its end; jupyter_client would look ten times a second."""
+        kernel = self.process
+        await super().kill(restart)
+        if isinstance(kernel, _ForkedKernel) and kernel.poll() is None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_readable(kernel), _KILL_SECONDS)
+
+
+async def _readable(kernel: _ForkedKernel) -> None:
+    loop, ready, number = asyncio.get_running_loop(), asyncio.Event(), kernel.fileno()
+    loop.add_reader(number, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(number)

@@ -29,6 +29,13 @@ __all__ = ["main"]
 
 _CHECK_SECONDS = 60
 
+_KERNEL = [
+    "import ipykernel.ipkernel, ipykernel.kernelapp",
+    # What a kernel imports while it starts, and each would import for itself.
+    "import faulthandler, sqlite3, tornado.gen, tornado.locks, tornado.queues, tornado.platform.asyncio",
+    "import IPython.core.completerlib, IPython.core.debugger, IPython.core.oinspect, IPython.extensions.storemagic",
+]
+
 
 def main() -> None:
     """Serve: ``fork_server.py SOCKET OPTIONS``; the options are JSON with `imports` (statements) and `check` (code)."""
@@ -36,7 +43,9 @@ def main() -> None:
     _end_with_parent(True)
     # ipykernel ends a kernel whose parent this is no longer; it reads the variable when it is imported.
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
-    _import([*options["imports"], "import ipykernel.ipkernel, ipykernel.kernelapp"])
+    # Nobody debugs these kernels; ipykernel sees that there is no debugger, and no kernel imports it.
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    _import([*options["imports"], *_KERNEL])
     gc.collect()
     gc.freeze()  # a collection in a kernel would otherwise write to, and so copy, all that is shared
     with socket.socket(socket.AF_UNIX) as listener:
@@ -149,7 +158,8 @@ class _Server:
             os.chdir(request["cwd"])
             from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported before the fork
 
-            IPKernelApp.launch_instance(argv=["-f", request["connection_file"]])
+            # No history: it would be a database on the disk, written with every cell and thrown away.
+            IPKernelApp.launch_instance(argv=["-f", request["connection_file"], "--HistoryManager.enabled=False"])
             status = 0
         except SystemExit as exit_:
             status = exit_.code if isinstance(exit_.code, int) else 0

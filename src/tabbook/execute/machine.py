@@ -9,10 +9,12 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tabbook.config import Config, Framework
 from tabbook.environments import Environment
+from tabbook.errors import naming_full_disk
 from tabbook.execute.devices import Gpu
 from tabbook.execute.fork_provisioner import ForkServer, ForkServerError
 from tabbook.execute.job import CellFailure, Job, Outcome
@@ -30,11 +32,15 @@ _LONGEST_PATH = 80
 
 @asynccontextmanager
 async def open_machine(
-    config: Config, environments: Mapping[str, Environment], gpus: Sequence[Gpu], report: Callable[[str], None]
+    config: Config,
+    environments: Mapping[str, Environment],
+    gpus: Sequence[Gpu],
+    report: Callable[[str], None],
+    part: Node | None = None,
 ) -> AsyncIterator[Machine]:
-    """Use this machine for a while; what it has started is ended with it."""
+    """Use this machine for a while, or a part of it; what it has started is ended with it."""
     with _scratch_folder() as folder:
-        machine = Machine(config, environments, gpus, folder, report)
+        machine = Machine(config, environments, gpus, folder, report, part)
         try:
             yield machine
         finally:
@@ -54,17 +60,18 @@ class Machine:
         gpus: Sequence[Gpu],
         folder: Path,
         report: Callable[[str], None],
+        part: Node | None = None,
     ) -> None:
         self._config = config
         self._environments = environments
         self._gpus = {gpu.id: gpu.model for gpu in gpus}
         self._folder = folder
         self._report = report
-        cores = len(os.sched_getaffinity(0))
-        workers = int(config["tabbook"]["workers"]) or cores
-        self.node = Node("this machine", workers, machine_memory(), tuple(self._gpus))
+        part = part or Node("this machine", len(os.sched_getaffinity(0)), machine_memory(), tuple(self._gpus))
+        workers = int(config["tabbook"]["workers"]) or part.cpus
+        self.node = replace(part, cpus=workers)
         self._memory = notebook_memory(config, self.node)
-        self._threads = max(1, cores // workers)
+        self._threads = max(1, part.cpus // workers)
         self._locks = {name: asyncio.Lock() for name in environments}
         self._servers: dict[str, ForkServer | None] = {}
 
@@ -145,13 +152,14 @@ class Machine:
     def _environ(self, framework: Framework) -> dict[str, str]:
         caps = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self._threads))
         library = self._config.root / self._config["tabbook"]["library"]
+        cache = self._config.environments_dir / "cache" / framework.name
         inherited = dict(os.environ)
         if not inherited.get("SOURCE_DATE_EPOCH", "0").isdecimal():  # IPython would not start
             del inherited["SOURCE_DATE_EPOCH"]
         return {
             **inherited,
             **caps,
-            **dict(framework.environ),
+            **{name: value.replace("{cache}", str(cache)) for name, value in framework.environ},
             "PYTHONPATH": str(library.parent),
             "PYTHONHASHSEED": "0",
             "PYTHONWARNINGS": "ignore::DeprecationWarning",
@@ -172,7 +180,8 @@ def notebook_memory(config: Config, node: Node) -> int:
 def _scratch_folder() -> Iterator[Path]:
     """Make a folder for a while; its path is short, since a socket's name may have 107 characters."""
     place = "/tmp" if len(tempfile.gettempdir()) > _LONGEST_PATH else None
-    with tempfile.TemporaryDirectory(prefix="tb-", dir=place, ignore_cleanup_errors=True) as folder:
+    made = tempfile.TemporaryDirectory(prefix="tb-", dir=place, ignore_cleanup_errors=True)
+    with made as folder, naming_full_disk(Path(folder), "a notebook to run in"):
         yield Path(folder)
 
 

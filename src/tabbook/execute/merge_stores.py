@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tabbook.execute.archive import ArchiveContent, read_archive
+from tabbook.execute.claims import locked
 from tabbook.execute.store import OutputStore, PageState
 
-__all__ = ["Imported", "import_archive", "locked"]
+__all__ = ["Imported", "import_archive"]
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -53,18 +51,6 @@ def import_archive(path: Path, store: OutputStore) -> Imported:
         if made:
             with suppress(OSError):  # it is in use now
                 store.folder.rmdir()
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a store against others that merge or collect; builds go on."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems lock no folders
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _merge(content: ArchiveContent, staged: OutputStore, store: OutputStore) -> Imported:

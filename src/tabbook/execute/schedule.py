@@ -21,21 +21,26 @@ _GIB = 2**30
 
 @dataclass(frozen=True)
 class Demand:
-    """What one notebook takes for itself while it runs; memory in bytes."""
+    """What one notebook takes for itself while it runs; memory in bytes. `framework` is whose environment it needs."""
 
     cpus: int = 1
     memory: int = 0
     gpus: int = 0
+    framework: str = ""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A machine, and what it gives; `gpus` are their names for CUDA_VISIBLE_DEVICES."""
+    """A machine, and what it gives; `gpus` are their names for CUDA_VISIBLE_DEVICES.
+
+    `lacks` are the frameworks that have no environment there.
+    """
 
     name: str
     cpus: int
     memory: int
     gpus: tuple[str, ...] = ()
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +64,8 @@ class _Room:
     gpus: list[str]
 
     def fits(self, demand: Demand) -> bool:
+        if demand.framework in self.node.lacks:
+            return False
         return self.cpus >= demand.cpus and self.memory >= demand.memory and len(self.gpus) >= demand.gpus
 
 
@@ -120,6 +127,11 @@ class Scheduler(Generic[T]):
         lost = [placed for placed in self._placed if placed.node == name]
         self._placed.difference_update(lost)
         return lost
+
+    def stranded(self) -> list[T]:
+        """Take away, and return, the items that no node could ever run any more."""
+        lost = [demand for demand, heap in self._waiting.items() if heap and self.impossible(demand)]
+        return [item for demand in lost for _, _, item in self._waiting.pop(demand)]
 
     def impossible(self, demand: Demand) -> str:
         """Return why no node could ever meet a demand; nothing if one could."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tabbook.config import Config
 from tabbook.errors import Diagnostic
-from tabbook.execute.local import execute_here
+from tabbook.execute.backends import HERE, Backend
 from tabbook.execute.progress import Progress
 from tabbook.execute.results import Results
+from tabbook.execute.shard import own_share
 from tabbook.execute.store import OutputStore
 from tabbook.execute.summary import Summary
 from tabbook.execute.task import Task, find_tasks, note_reuse
@@ -18,30 +19,30 @@ from tabbook.pages import read_document
 __all__ = ["execute_pages"]
 
 
-Execute = Callable[[Config, Sequence[Task], Results], None]
-
-
 def execute_pages(
     config: Config,
     pages: Sequence[Path],
     frameworks: Sequence[str],
     store: OutputStore,
     progress: Progress,
-    execute: Execute = execute_here,
+    backend: Backend = HERE,
 ) -> Summary:
-    """Bring the store up to date for `pages` in `frameworks`; only what is not in it is executed, by `execute`."""
+    """Bring the store up to date for `pages` in `frameworks`; only what is not in it is executed, by the backend."""
     summary = Summary(failures=_damaged(config, pages))
     waiting: list[Task] = []
-    for task in find_tasks(config, pages, frameworks):
+    every = list(find_tasks(config, pages, frameworks, backend.gpus))
+    for task in every:
         if (key := task.stored(store)) is not None:
             note_reuse(task, key, store)
             summary.reused += 1
         else:
             waiting.append(task)
     progress.damaged(store.dropped)
-    if not waiting:
-        return summary
-    execute(config, waiting, Results(store, summary, progress))
+    own = own_share(backend.shard, every, waiting, store)
+    if backend.shard.count > 1:
+        summary.shard, summary.others = str(backend.shard), len(waiting) - len(own)
+    if own:
+        backend.execute(config, own, Results(store, summary, progress))
     return summary
 
 

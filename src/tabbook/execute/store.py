@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tabbook.errors import Diagnostic
+from tabbook.errors import Diagnostic, naming_full_disk
 from tabbook.execute.key import Key, parts_digest
 
 __all__ = [
@@ -116,16 +116,17 @@ class OutputStore:
 
     def keep(self, key: str, files: Files) -> None:
         """Keep an entry whose files are verified already."""
-        target = self._entry(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
-        try:
-            for name in ENTRY_FILES:
-                _write(made / name, files[name])
-            made.chmod(0o755)
-            _place(made, target, key)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        with naming_full_disk(self.folder, "outputs"):
+            target = self._entry(key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+            try:
+                for name in ENTRY_FILES:
+                    _write(made / name, files[name])
+                made.chmod(0o755)
+                _place(made, target, key)
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
 
     def drop(self, key: str) -> None:
         """Take an entry away; it stays where it cannot be removed."""
@@ -149,16 +150,17 @@ class OutputStore:
 
     def note(self, framework: str, page: str, state: PageState) -> None:
         """Remember what is known of a page."""
-        path = self._page(framework, page)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        os.close(handle)
-        try:
-            _write(Path(name), _encoded(asdict(state)))
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with naming_full_disk(self.folder, "outputs"):
+            path = self._page(framework, page)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+            os.close(handle)
+            try:
+                _write(Path(name), _encoded(asdict(state)))
+                Path(name).chmod(0o644)
+                Path(name).replace(path)
+            finally:
+                Path(name).unlink(missing_ok=True)
 
     def _entry(self, key: str) -> Path:
         return self.folder / entry_name(key)

@@ -21,6 +21,8 @@ class Summary:
     missing: dict[str, str] = field(default_factory=dict)  # framework → why it has no environment
     unexecuted: int = 0  # notebooks left alone because their framework has no environment
     without_gpu: int = 0  # executed notebooks some of whose cells need GPUs that are not there
+    shard: str = ""  # which part of the work this was, such as 2/3
+    others: int = 0  # notebooks left to the other parts
     seconds: dict[str, float] = field(default_factory=dict)
 
     def text(self) -> str:
@@ -34,5 +36,6 @@ class Summary:
         line = f"executed {self.executed} {noun} ({cells}), reused {self.reused}, failed {self.failed}"
         line += f", not executed {self.unexecuted}" if self.unexecuted else ""
         line += f", {self.without_gpu} without the GPUs that cells need" if self.without_gpu else ""
+        line += f", shard {self.shard}: left to the others {self.others}" if self.shard else ""
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
         return f"{line}; {times}" if times else line

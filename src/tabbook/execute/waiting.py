@@ -31,10 +31,12 @@ def waiting_tasks(config: Config, tasks: Sequence[Task], store: OutputStore) -> 
     """
     memory = int(float(config["tabbook"]["memory"]) * 2**30)
     seconds = expected_seconds(tasks, store)
-    return [
-        Waiting(task, Demand(1, memory, task.gpus if task.key.parts["device"] == "gpu" else 0), expected)
-        for task, expected in zip(tasks, seconds, strict=True)
-    ]
+    return [Waiting(task, _demand(task, memory), expected) for task, expected in zip(tasks, seconds, strict=True)]
+
+
+def _demand(task: Task, memory: int) -> Demand:
+    gpus = task.gpus if task.key.parts["device"] == "gpu" else 0
+    return Demand(1, memory, gpus, task.framework.name)
 
 
 def expected_seconds(tasks: Sequence[Task], store: OutputStore) -> list[float]:

@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 
 from tabbook import __version__
 from tabbook.sphinx_ext import (
+    api,
     chapters,
     directives,
     freshness,
@@ -26,6 +27,7 @@ __all__ = ["setup"]
 def setup(app: Sphinx) -> dict[str, Any]:
     for extension in ("myst_nb", "sphinxcontrib.bibtex"):
         app.setup_extension(extension)
-    for feature in (reader, directives, switch, provenance, labels, chapters, freshness, mathml, interface, warned):
+    pages = (reader, directives, switch, provenance, labels, chapters, freshness, api)
+    for feature in (*pages, mathml, interface, warned):
         feature.setup(app)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

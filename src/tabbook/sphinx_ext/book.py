@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.config import Config as Settings
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
@@ -14,7 +15,7 @@ from tabbook.errors import BookError
 from tabbook.execute.shared import open_store, shared_report
 from tabbook.execute.store import OutputStore
 
-__all__ = ["book_config", "book_store", "page_path", "report_store"]
+__all__ = ["book_config", "book_store", "page_path", "project_config", "report_store"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,12 @@ def _config(root: Path) -> Config:
 
 
 def book_config(app: Sphinx) -> Config:
-    return _config(Path(app.config.tabbook_project))
+    return project_config(app.config)
+
+
+def project_config(settings: Settings) -> Config:
+    """Return the book's configuration where Sphinx's is at hand, but not its application."""
+    return _config(Path(settings.tabbook_project))
 
 
 def book_store(app: Sphinx) -> OutputStore:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from myst_nb.sphinx_ext import add_global_html_resources
 from sphinx.application import Sphinx
 
 __all__ = ["setup"]
@@ -22,6 +23,11 @@ def setup(app: Sphinx) -> None:
 
 def _add_static(app: Sphinx) -> None:
     app.config.html_static_path.append(str(_HERE / "static"))
+    if app.builder.format == "html":
+        # MyST-NB copies its style sheet when all is done. Pages written before link to it in another way than those
+        # written by the next build: without its checksum.
+        Path(app.outdir, "_static").mkdir(parents=True, exist_ok=True)
+        add_global_html_resources(app, None)
 
 
 def _add_catalog(app: Sphinx) -> None:

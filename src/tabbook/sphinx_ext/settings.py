@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from tabbook.config import Config, load_config
 from tabbook.pages import find_pages
 from tabbook.strings import text
 
-__all__ = ["sphinx_settings"]
+__all__ = ["conf_folder", "sphinx_settings"]
 
 
 def sphinx_settings(root: Path) -> dict[str, Any]:
@@ -29,7 +30,8 @@ def sphinx_settings(root: Path) -> dict[str, Any]:
         "root_doc": config["build"]["index"].removesuffix(".md"),
         "source_suffix": {".md": "myst-nb", ".rst": "restructuredtext"},
         "include_patterns": _patterns(config),
-        "bibtex_bibfiles": [str(path) for path in _bibliographies(config)],
+        # As seen from conf.py: where the book lies is no setting of the site's, and must not show in its .buildinfo.
+        "bibtex_bibfiles": [os.path.relpath(path, conf_folder(config)) for path in _bibliographies(config)],
         "bibtex_default_style": "plain",
         **_markdown(),
         **_numbers(language),
@@ -45,6 +47,11 @@ def sphinx_settings(root: Path) -> dict[str, Any]:
         "bibtex_bibliography_header": "",
         **({"latex_logo": pdf["latex_logo"]} if pdf["latex_logo"] else {}),
     }
+
+
+def conf_folder(config: Config) -> Path:
+    """Return where conf.py lies: in the book, or, where it has none, where one is made for it."""
+    return config.root if (config.root / "conf.py").is_file() else config.output_dir / "sphinx"
 
 
 def _patterns(config: Config) -> list[str]:
@@ -65,6 +72,7 @@ def _markdown() -> dict[str, Any]:
         "nb_custom_formats": {".md": "tabbook.sphinx_ext.reader.read_notebook"},
         "nb_render_plugin": "tabbook",
         "nb_merge_streams": True,
+        "nb_render_error_lexer": "text",  # an error may say anything; what is not Python would be a warning
         "myst_enable_extensions": ["dollarmath"],
         "myst_dmath_double_inline": True,
     }

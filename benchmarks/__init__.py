@@ -1,0 +1,1 @@
+"""Benchmarks: what building the book costs, beside ordinary kernels, d2lbook and MyST-NB. `make bench` runs them."""
