@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SITE := _build/environments/site
 TABBOOK := $(SITE)/bin/tabbook
+TEXTLINT := _build/environments/textlint/node
 DOWNLOADS := _build/html/_downloads
 FRAMEWORKS ?=
 EXECUTE ?= auto
@@ -23,7 +24,7 @@ build-wheel = rm -f $(DOWNLOADS)/d2l_ja-*.whl && $(SITE)/bin/python -m uv build 
 	--python $(SITE)/bin/python --no-create-gitignore --out-dir $(DOWNLOADS)
 
 .DEFAULT_GOAL := help
-.PHONY: help html wheel execute check check-outputs status notebooks environments ray test test-wheel bench soak simulate lint regenerate clean distclean setup-system
+.PHONY: help html wheel execute check check-outputs status notebooks environments ray test test-wheel bench soak simulate lint textlint regenerate clean distclean setup-system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +89,11 @@ simulate: $(SITE)/made-for-tests ## simulate builds on clusters that nobody has;
 lint: $(SITE)/made-for-tests ## check the code's style and types
 	@$(SITE)/bin/ruff check . && $(SITE)/bin/ruff format --check . && $(SITE)/bin/mypy
 
+textlint: $(TEXTLINT)/made ## advice on the prose of PAGES by textlint; none of it needs to be followed
+	@rm -rf $(TEXTLINT)/pages && $(SITE)/bin/python -m tabbook.prose.plain $(TEXTLINT)/pages $(PAGES)
+	@cd $(TEXTLINT) && ../bin/node node_modules/textlint/bin/textlint.js --config textlintrc.json --format unix pages \
+		| sed 's|^.*/pages/\(.*\)\.txt:|docs/\1.md:|'
+
 regenerate: $(SITE)/made-for-tests ## write the tests' expected outputs anew; read the diff before you commit it
 	@$(SITE)/bin/python -m pytest -q --regenerate
 
@@ -111,6 +117,12 @@ $(SITE)/made: requirements.txt src/pyproject.toml
 
 $(SITE)/made-for-ray: $(SITE)/made requirements/ray.txt
 	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --requirement requirements/ray.txt
+	@touch $@
+
+$(TEXTLINT)/made: $(SITE)/made requirements/textlint.txt $(wildcard textlint/*) textlint/.npmrc
+	@$(TABBOOK) environments textlint
+	@mkdir -p $(TEXTLINT) && cp textlint/*.json textlint/.npmrc $(TEXTLINT)
+	@cd $(TEXTLINT) && PATH="$$PWD/../bin:$$PATH" npm ci --silent
 	@touch $@
 
 $(SITE)/made-for-tests: $(SITE)/made-for-ray requirements/test.txt

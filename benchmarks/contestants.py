@@ -110,7 +110,10 @@ class D2lbook(Contestant):
 
 
 class MystNb(Contestant):
-    """`sphinx-build` with MyST-NB and its jupyter-cache on the notebooks of all frameworks; it makes a site, too."""
+    """`sphinx-build` with MyST-NB and its jupyter-cache on the notebooks of all frameworks; it makes a site, too.
+
+    One page at a time: with `-j`, two of its processes may both make the cache's tables, and the build ends.
+    """
 
     title = "MyST-NB with jupyter-cache, with the site"
 

@@ -30,7 +30,7 @@ _OWN = """\
 made the framework's imports before the first cell: an import is a kernel's start, whatever cell it is written in.
 The same number is subtracted for everybody.
 Bringing the pages into a contestant's own form is not measured.
-All have the same thread caps and as many kernels at a time as there are cores (d2lbook and MyST-NB as they decide).
+All have the same thread caps and as many kernels at a time as there are cores, but MyST-NB, which has one.
 The bytecode of every environment is written beforehand.
 """
 

@@ -45,6 +45,7 @@ def ray_nodes(nodes: list[dict[str, Any]], environ: Mapping[str, str]) -> Iterat
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,  # if it is killed, Ray kills all of its process group
         env={**environ, "RAY_USAGE_STATS_ENABLED": "0"},
         text=True,
     )

@@ -44,7 +44,9 @@ def recorded(framework: str, python: Path, folder: Path) -> dict[str, Any]:
     job, result = folder / "job.json", folder / "result.json"
     job.write_text(json.dumps({"inputs": INPUTS, "parts": parts(framework)}), encoding="utf-8")
     script = Path(__file__).parent / "agreement_run.py"
-    environ = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    cache = str(CONFIG.environments_dir / "cache" / framework)  # where kernels, too, keep what JAX has compiled
+    own = {name: value.replace("{cache}", cache) for name, value in CONFIG.frameworks[framework].environ}
+    environ = {**os.environ, **own, "PYTHONPATH": str(PACKAGE.parent)}
     command = [str(python), str(script), CONFIG.frameworks[framework].module, str(job), str(result)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=environ, timeout=600)
     assert done.returncode == 0, f"{framework}: {done.stderr}"

@@ -231,3 +231,18 @@ def test_small_books_have_no_findings(book: str) -> None:
     """The books under tests/books are sound, so what is found in them elsewhere is the finder's fault."""
     config = load_config(REPOSITORY / "tests" / "books" / book)
     assert as_text(check_book(config, find_pages(config))) == ""
+
+
+def test_page_without_a_label(tmp_path: Path) -> None:
+    """Where most pages have a label, one without is told; the first page needs none."""
+    labelled = "# 頁\n:label:`sec_{}`\n"
+    files = {"a.md": labelled.format("a"), "b.md": labelled.format("b"), "c.md": "# 頁\n\n## 節\n:label:`sec_c`\n"}
+    assert letters(tmp_path, files) == (
+        "c.md:1: warning: The page's heading has no label, as those of the other pages have. [unlabelled-page]\n"
+        "    hint: put :label:`sec_…` on the line after it, so that it can be referred to"
+    )
+
+
+def test_pages_of_a_book_without_labels(tmp_path: Path) -> None:
+    """A book that does not label its pages is not told to."""
+    assert letters(tmp_path, {"a.md": "# 頁\n:label:`sec_a`\n", "b.md": "# 頁\n", "c.md": "# 頁\n"}) == ""

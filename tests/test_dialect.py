@@ -14,12 +14,15 @@ import pytest
 from cases import Case, read_cases, regenerate
 from conftest import REPOSITORY
 from tabbook.check import check_page
+from tabbook.coverage import missing_cells
 from tabbook.dialect import read_page
 from tabbook.dialect.cell_marks import hides
 from tabbook.dialect.elements import page_elements
 from tabbook.dialect.grammar import prose_parser
 from tabbook.document import Cell, CodeCell, Document
 from tabbook.notebook import to_notebook
+from tabbook.prose.glossary import parse_glossary
+from tabbook.prose.rules import HouseStyle, prose_findings
 from tabbook.select import select, undecidable
 
 
@@ -82,6 +85,15 @@ def show_diagnostics(case: Case) -> str:
     return _lines(found.letter() for found in sorted([*check_page(document), *undecidable(document, case.tabs)]))
 
 
+def show_prose(case: Case) -> str:
+    """The letters that the author of a Japanese book gets besides; its glossary is terms.csv beside the fixtures."""
+    terms = (case.file.parent / "terms.csv").read_text("utf-8")
+    style = HouseStyle(parse_glossary(terms, "terms.csv"), case.notes.get("register", "da"))
+    document = _document(case)
+    found = [*prose_findings(document, "page", style), *missing_cells(document, case.tabs)]
+    return show_diagnostics(case) + _lines(one.letter() for one in sorted(found))
+
+
 def show_html(case: Case) -> str:
     """The HTML that the prose parser makes, for rules that show there."""
     parser = prose_parser()
@@ -95,6 +107,7 @@ KINDS: dict[str, Callable[[Case], str]] = {
     "elements": show_elements,
     "diagnostics": show_diagnostics,
     "html": show_html,
+    "prose": show_prose,
 }
 
 
@@ -112,7 +125,7 @@ def test_snippet(case: Case) -> None:
     assert KINDS[case.kind](case) == case.expected
 
 
-VALID_KINDS = ("cells", "notebook", "elements", "html")
+VALID_KINDS = ("cells", "notebook", "elements", "html", "prose")
 
 
 @pytest.mark.parametrize("case", [c for c in read_cases() if c.kind in VALID_KINDS], ids=lambda case: case.name)
@@ -139,13 +152,12 @@ def _codes(source: str) -> set[str]:
 
 
 def test_every_finding_is_shown() -> None:
-    """Each code of a finding stands in the expectation of a fixture or in `test_check.py`."""
-    package = REPOSITORY / "src" / "tabbook"
-    codes = {
-        code for name in ("dialect/findings.py", "check.py") for code in _codes((package / name).read_text("utf-8"))
-    }
-    assert len(codes) > 20
-    shown = "".join(case.expected for case in read_cases()) + (REPOSITORY / "tests" / "test_check.py").read_text(
-        "utf-8"
-    )
+    """Each code of a finding stands in the expectation of a fixture or in a test of books."""
+    package, tests = REPOSITORY / "src" / "tabbook", REPOSITORY / "tests"
+    names = ("dialect/findings.py", "check.py", "coverage.py", "saved.py", "stated.py")
+    modules = [*(package / name for name in names), *(package / "prose").glob("*.py")]
+    codes = {code for module in modules for code in _codes(module.read_text("utf-8"))}
+    assert len(codes) > 35
+    books = (tests / name for name in ("test_check.py", "test_prose.py", "test_saved.py", "test_stated.py"))
+    shown = "".join([*(case.expected for case in read_cases()), *(book.read_text("utf-8") for book in books)])
     assert codes - set(re.findall(r"\[([a-z0-9-]+)\]", shown)) == set()

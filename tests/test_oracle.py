@@ -139,10 +139,14 @@ def test_snippets_marked_as_ours_differ_from_d2lbook(oracle: Oracle) -> None:
 
 
 def test_book_gives_the_notebooks_of_d2lbook(oracle: Oracle) -> None:
-    """Every page of this book has for every tab the notebook that d2lbook makes of it."""
+    """Every page of this book has for every tab the notebook that d2lbook makes of it.
+
+    But for pages with directives of ours: d2lbook knows none of them, and takes their fences for cells.
+    """
     config = load_config(REPOSITORY)
-    pages = [Page(config.relative(p), p.read_text(encoding="utf-8"), config.tabs) for p in find_pages(config)]
-    assert pages
+    texts = {config.relative(path): path.read_text(encoding="utf-8") for path in find_pages(config)}
+    pages = [Page(name, text, config.tabs) for name, text in texts.items() if "\n```{" not in text.replace("```{.", "")]
+    assert len(pages) >= 12
     assert differences(oracle, pages) == {}
 
 

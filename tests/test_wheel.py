@@ -95,7 +95,7 @@ def test_the_same_sources_give_the_same_bytes(wheel: Path, tmp_path: Path) -> No
 
 def test_making_the_site_publishes_the_wheel() -> None:
     """`make html` ends with the wheel in the site's folder of downloads; nothing is left of older ones."""
-    command = ["make", "--dry-run", "--old-file=_build/environments/site/made", "html"]
+    command = ["make", "--no-print-directory", "--dry-run", "--old-file=_build/environments/site/made", "html"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True, cwd=REPOSITORY, timeout=60).stdout
     last = shown.replace("\\\n", " ").strip().splitlines()[-1]
     assert "rm -f _build/html/_downloads/d2l_ja-*.whl" in last

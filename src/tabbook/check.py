@@ -6,17 +6,22 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from tabbook.config import CONFIG_NAME, Config
+from tabbook.coverage import missing_cells
 from tabbook.dialect.elements import Element, page_elements
 from tabbook.dialect.findings import Findings, nearest
-from tabbook.dialect.roles import LINE_MARKS, ROLES, TAB_MARKS
+from tabbook.dialect.roles import LINE_MARKS, ROLES, TAB_MARKS, VALUE_MARK
 from tabbook.dialect.slides import find_slide_marks
 from tabbook.document import CodeCell, Document, TextCell
 from tabbook.errors import Diagnostic
 from tabbook.execute.marks import misspelt_marks
-from tabbook.pages import find_pages, read_document
+from tabbook.pages import find_pages, page_name, read_document
+from tabbook.prose.rules import HouseStyle, house_style, prose_findings
+from tabbook.saved import saved_findings
 
 __all__ = ["check_book", "check_page"]
 
@@ -34,7 +39,8 @@ def check_book(config: Config, pages: Sequence[Path]) -> list[Diagnostic]:
     book = _Book.read(config)
     chosen = {config.relative(path) for path in pages}
     found = [diagnostic for page in book.pages if page.path in chosen for diagnostic in _page_findings(page, book)]
-    return sorted([*config.diagnostics, *_missing_bibliographies(config), *found])
+    glossary = book.style.glossary.diagnostics if book.style else ()
+    return sorted([*config.diagnostics, *_missing_bibliographies(config), *glossary, *found])
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,17 @@ class _Page:
     def path(self) -> str:
         return self.document.path
 
+    @property
+    def heading(self) -> Element | None:
+        """The page's own heading."""
+        return next((element for element in self.elements if element.kind == "heading"), None)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether a label names the page's own heading: nothing that could have one stands between."""
+        kinds = (element.kind for element in self.elements if element.kind in ("heading", "label", "figure", "table"))
+        return list(islice(kinds, 2)) == ["heading", "label"]
+
 
 @dataclass(frozen=True)
 class _Book:
@@ -57,6 +74,7 @@ class _Book:
     targets: dict[str, list[tuple[str, int]]]  # label → where it stands
     equations: dict[str, list[tuple[str, int]]]
     keys: frozenset[str] | None  # citation keys; None where no bibliography is known
+    style: HouseStyle | None  # what its prose is held to; None for a book that is not Japanese
 
     @classmethod
     def read(cls, config: Config) -> _Book:
@@ -70,7 +88,20 @@ class _Book:
                     targets[element.value.lower()].append((page.path, element.line))
                 elif element.kind == "equation-label":
                     equations[element.value].append((page.path, element.line))
-        return cls(config, pages, targets, equations, _citation_keys(config, pages))
+        style = house_style(config, [document for _, document in documents])
+        return cls(config, pages, targets, equations, _citation_keys(config, pages), style)
+
+    @property
+    def inner_pages(self) -> list[_Page]:
+        """The pages that have a heading, without the book's first."""
+        first = self.config["build"]["index"].removesuffix(".md")
+        return [page for page in self.pages if page.heading and page_name(self.config, page.file) != first]
+
+    @cached_property
+    def labels_pages(self) -> bool:
+        """Whether most pages have a label, so that one without was forgotten."""
+        inner = self.inner_pages
+        return sum(page.is_labelled for page in inner) * 2 > len(inner)
 
 
 def _citation_keys(config: Config, pages: Iterable[_Page]) -> frozenset[str] | None:
@@ -103,7 +134,23 @@ def _page_findings(page: _Page, book: _Book) -> list[Diagnostic]:
     for element in page.elements:
         _check_reference(element, page, book, findings)
         _check_file(element, page, findings)
+    _check_heading(page, book, findings)
+    findings.found += missing_cells(page.document, book.config.tabs)
+    findings.found += saved_findings(book.config, page.document)
+    if book.style:
+        findings.found += prose_findings(page.document, page_name(book.config, page.file), book.style)
     return findings.found
+
+
+def _check_heading(page: _Page, book: _Book, findings: Findings) -> None:
+    if page.heading and book.labels_pages and page in book.inner_pages and not page.is_labelled:
+        findings.add(
+            page.heading.line,
+            "unlabelled-page",
+            "The page's heading has no label, as those of the other pages have.",
+            "put :label:`sec_…` on the line after it, so that it can be referred to",
+            "warning",
+        )
 
 
 def _check_reference(element: Element, page: _Page, book: _Book, findings: Findings) -> None:
@@ -196,7 +243,8 @@ def _check_mark(element: Element, findings: Findings) -> None:
             line, "misplaced-mark", f"`:{value}:` stands inside a line.", "give it a line of its own, in column 1"
         )
     elif kind == "misplaced":
-        hint = nearest(value, ROLES) or f"the marks are {', '.join(f':{name}:' for name in ROLES)}"
+        marks = (*ROLES, VALUE_MARK)
+        hint = nearest(value, marks) or f"the marks are {', '.join(f':{name}:' for name in marks)}"
         findings.add(line, "unknown-role", f"`:{value}:` is not a mark of the dialect.", hint)
     elif kind == "broken":
         findings.add(

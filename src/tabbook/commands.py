@@ -24,9 +24,12 @@ __all__ = ["check", "clean", "environments", "execute", "html", "notebook", "out
 
 def check(options: argparse.Namespace) -> int:
     from tabbook.check import check_book  # noqa: PLC0415
+    from tabbook.execute.store import OutputStore  # noqa: PLC0415
+    from tabbook.stated import contradictions  # noqa: PLC0415
 
     config = load_config(options.project)
-    found = check_book(config, choose_pages(config, options.pages))
+    pages = choose_pages(config, options.pages)
+    found = sorted([*check_book(config, pages), *contradictions(config, OutputStore(config.store_dir), pages)])
     if options.format == "json":
         print(as_json(found))
     elif found:
@@ -109,6 +112,7 @@ def status(options: argparse.Namespace) -> int:
 def html(options: argparse.Namespace) -> int:
     from tabbook.check import check_book  # noqa: PLC0415
     from tabbook.render import build_html  # noqa: PLC0415
+    from tabbook.stated import contradictions  # noqa: PLC0415
 
     config = load_config(options.project)
     _open_store(options, config)  # a wrong address is told before any work
@@ -117,10 +121,12 @@ def html(options: argparse.Namespace) -> int:
     failed = execute(options) if options.execute == "auto" and config.tabs else 0
     if options.execute == "never":
         _print_interpreters(options, config)
+    stated = contradictions(config, _open_store(options, config), find_pages(config))
+    _print_diagnostics(stated)
     first_page, warnings = build_html(config, options.store, options.store_url)
     print(first_page)
     refused = warnings and config["build"]["warning_is_error"].lower() == "true"
-    return int(bool(failed or has_errors(found) or refused))
+    return int(bool(failed or has_errors([*found, *stated]) or refused))
 
 
 def outputs(options: argparse.Namespace) -> int:

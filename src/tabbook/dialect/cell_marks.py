@@ -21,7 +21,7 @@ _MAGIC_MARK = re.compile(r"%%tab +([\w, ]+)")
 # Lines that are for the tools and not for readers: what is hidden, and what an execution is to be like.
 _HIDE_LINE = re.compile(
     r"# hide (?:code|outputs)|#@hide(?:_all|_code|_outputs?)?|#@raises(?:\s+\w+)?|#@timeout\s+[\d.]+"
-    r"|#@gpu(?:\s+\d+)?(?:\s+if\s+available)?|#@skip\s.*",
+    r"|#@gpu(?:\s+\d+)?(?:\s+if\s+available)?|#@(?:skip|only)\s.*",
     re.IGNORECASE,
 )
 _LIBRARIES = re.compile(r"# *required_libs\((.*?)\)")

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from markdown_it.token import Token
 
 from tabbook.dialect.grammar import prose_parser
-from tabbook.dialect.roles import LINE_MARKS, ROLES, TAB_MARKS
+from tabbook.dialect.roles import LINE_MARKS, ROLES, TAB_MARKS, VALUE_MARK
 from tabbook.dialect.slides import strip_slide_marks
 from tabbook.document import Document, TextCell
 
@@ -22,8 +22,9 @@ class Element:
     """One element of prose.
 
     `kind` is ``heading``, ``label``, ``equation-label``, ``figure``, ``table``, ``formula``, ``image``, ``link``,
-    ``html``, ``code-block``, ``toc``, ``rst``, ``bibliography``, the name of an inline mark such as ``numref``, or for
-    what is wrong ``problem``, ``misplaced`` (a mark that is none here) and ``broken`` (one that is not read);
+    ``html``, ``code-block``, ``toc``, ``rst``, ``bibliography``, ``value``, the name of an inline mark such as
+    ``numref``, or for what is wrong ``problem``, ``misplaced`` (a mark that is none here) and ``broken`` (one that is
+    not read);
     `value` is what the source gives for it (a label's name, a figure's path, …).
     """
 
@@ -45,7 +46,7 @@ def text_elements(source: str, first_line: int) -> list[Element]:
 
 
 # A known mark that is not read as one: with white space inside, with full-width colons, without backticks.
-_NAMES = "|".join([*ROLES, *LINE_MARKS, *TAB_MARKS])
+_NAMES = "|".join([*ROLES, VALUE_MARK, *LINE_MARKS, *TAB_MARKS])
 _BEFORE_CODE = re.compile(rf"[:：]\s*({_NAMES})\s*[:：]\s*$")
 _WITHOUT_CODE = re.compile(rf":({_NAMES}):(?!\s*$)|[:：]({'|'.join(TAB_MARKS)})[:：]")
 
@@ -115,6 +116,8 @@ def _inline_elements(block: Token, line: int) -> Iterator[Element]:
         elif token.type == "myst_role":
             for value in token.content.split(",") if token.meta["dialect"].startswith("cite") else [token.content]:
                 yield Element(token.meta["dialect"], value.strip(), current)
+        elif token.meta.get("dialect") == VALUE_MARK:
+            yield Element("value", token.content, current)
         elif token.type == "image":
             yield Element("image", unquote(str(token.attrs.get("src", ""))), current)
         elif token.type == "link_open":

@@ -7,7 +7,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
-__all__ = ["LINE_MARKS", "ROLES", "TAB_MARKS", "roles_plugin"]
+__all__ = ["LINE_MARKS", "ROLES", "TAB_MARKS", "VALUE_MARK", "roles_plugin"]
 
 ROLES = {
     "numref": "numref",
@@ -22,6 +22,9 @@ ROLES = {
 }
 """Inline marks and the Sphinx roles that they are."""
 
+VALUE_MARK = "output"
+"""The inline mark of a value that is to stand in the output before it; readers see the value alone. It is ours."""
+
 LINE_MARKS = ("label", "eqlabel", "width", "height", "bibliography")
 """Marks that stand on a line of their own."""
 
@@ -34,6 +37,7 @@ def roles_plugin(md: MarkdownIt) -> None:
     """Turn inline marks into tokens.
 
     A known role becomes MyST's ``myst_role`` token; any other a ``dialect_text`` whose `meta["misplaced"]` is its name.
+    A value becomes a ``dialect_text`` that is the value.
     `meta["offset"]` is the mark's place in the paragraph's source.
     """
     md.inline.ruler.before("escape", "dialect_role", _role)
@@ -48,8 +52,9 @@ def _role(state: StateInline, silent: bool) -> bool:
     if not silent:
         name = match[1]
         token = state.push("myst_role" if name in ROLES else "dialect_text", "", 0)
-        token.content = match[2].strip() if name in ROLES else match[0]
+        is_known = name in ROLES or name == VALUE_MARK
+        token.content = match[2].strip() if is_known else match[0]
         token.meta = {"offset": state.pos, "dialect": name}
-        token.meta |= {"name": ROLES[name]} if name in ROLES else {"misplaced": name}
+        token.meta |= {"name": ROLES[name]} if name in ROLES else {} if is_known else {"misplaced": name}
     state.pos = match.end()
     return True

@@ -19,13 +19,15 @@ _RAISES = re.compile(r"^[ \t]*#@raises(?:[ \t]+(\w+))?[ \t]*$", re.MULTILINE)
 _TIMEOUT = re.compile(r"^[ \t]*#@timeout[ \t]+(\d+(?:\.\d+)?)[ \t]*$", re.MULTILINE)
 _GPU = re.compile(r"^[ \t]*#@gpu(?:[ \t]+(\d+))?([ \t]+if[ \t]+available)?[ \t]*$", re.MULTILINE)
 _SKIP = re.compile(r"^[ \t]*#@skip[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+_ONLY = re.compile(r"^[ \t]*#@only[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 _FORMS = {
     "raises": (_RAISES, "#@raises ValueError, or #@raises for any exception"),
     "timeout": (_TIMEOUT, "#@timeout 30, in seconds"),
     "gpu": (_GPU, "#@gpu, #@gpu 2 or #@gpu 1 if available"),
     "skip": (_SKIP, "#@skip and, behind it, the reason that readers are told"),
+    "only": (_ONLY, "#@only and, behind it, why the other frameworks have no such cell"),
 }
-_ANY = re.compile(r"^[ \t]*#[ \t]*@(raises|timeout|gpu|skip)\b.*$", re.MULTILINE | re.IGNORECASE)
+_ANY = re.compile(r"^[ \t]*#[ \t]*@(raises|timeout|gpu|skip|only)\b.*$", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tabbook.sphinx_ext import (
     provenance,
     reader,
     switch,
+    terms,
     warned,
 )
 
@@ -27,7 +28,7 @@ __all__ = ["setup"]
 def setup(app: Sphinx) -> dict[str, Any]:
     for extension in ("myst_nb", "sphinxcontrib.bibtex"):
         app.setup_extension(extension)
-    pages = (reader, directives, switch, provenance, labels, chapters, freshness, api)
+    pages = (reader, directives, switch, provenance, labels, chapters, freshness, api, terms)
     for feature in (*pages, mathml, interface, warned):
         feature.setup(app)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
