@@ -12,8 +12,9 @@ A case is a title, a page and what is expected of it, set off by lines that hold
     .
 
 A title may end with notes in braces: `{no tabs}`, `{tabs: a, b}` in place of pytorch, mxnet, jax, tensorflow;
-`{no final newline}`; `{ours: why}` where d2lbook gives another notebook than we do. What an editor would lose or hide
-is written as a sign: ␠ a blank at a line's end, ⇥ a tab character, ␍ a carriage return, ␣ a byte order mark.
+`{no final newline}`; `{register: masu}` for a book in です・ます; `{ours: why}` where d2lbook gives another notebook
+than we do. What an editor would lose or hide is written as a sign: ␠ a blank at a line's end, ⇥ a tab
+character, ␍ a carriage return, ␣ a byte order mark.
 The folder that a file stands in says what is expected: see `tests/test_dialect.py`.
 """
 

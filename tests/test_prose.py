@@ -165,12 +165,12 @@ def test_the_page_of_terms(tmp_path: Path) -> None:
         table = BeautifulSoup(book.html(), "html.parser").select("article table tr")
         return [[cell.get_text().strip() for cell in row.select("th, td")] for row in table]
 
-    header = ["用語", "読み", "英語", "補足"]
+    header = ["用語（読み）", "英語", "補足"]
     assert "値は3である。" in book.html()
-    assert rows() == [header, ["*単位*", "いち", "unit", "$x$ではない"], ["重み", "おもみ", "weight", ""]]
+    assert rows() == [header, ["*単位*（いち）", "unit", "$x$ではない"], ["重み（おもみ）", "weight", ""]]
     terms.write_text(HEADER + "weight,,重み,おもみ,荷重,,\n", encoding="utf-8")
     book.tabbook("html", "--execute", "never")
-    assert rows() == [header, ["重み", "おもみ", "weight", ""]]
+    assert rows() == [header, ["重み（おもみ）", "weight", ""]]
 
 
 SEEDS = {

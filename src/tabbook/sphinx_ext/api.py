@@ -79,7 +79,8 @@ class LibraryReference(SphinxDirective):
     def _section(self, name: str, entries: dict[str, Entry], book: Config) -> nodes.section:
         full_name = f"{_package(book).name}.{name}"
         node_id = nodes.make_id(full_name)
-        section = nodes.section("", ids=[node_id], names=[nodes.fully_normalize_name(full_name)])
+        names = [nodes.fully_normalize_name(full_name)]
+        section = nodes.section("", ids=[node_id], names=names, classes=["library-entry"])
         section += nodes.title("", "", nodes.literal("", full_name))
         self.set_source_info(section)
         self.state.document.note_explicit_target(section)

@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from tabbook.errors import as_text
-from tabbook.prose.glossary import glossary_path, read_glossary
+from tabbook.prose.glossary import Term, glossary_path, read_glossary
 from tabbook.prose.syllabary import syllabary_key
 from tabbook.sphinx_ext.book import project_config
 from tabbook.strings import text
@@ -40,12 +40,16 @@ class TermsTable(SphinxDirective):
         self.env.note_dependency(str(path))
         if glossary.diagnostics:
             raise self.error(as_text(glossary.diagnostics))
-        header = [text(config.language, name) for name in ("term", "reading", "english", "note")]
+        header = [text(config.language, name) for name in ("term", "english", "note")]
         terms = sorted(glossary.terms, key=lambda term: syllabary_key(term.reading))
-        rows = [(term.translation, term.reading, term.english, term.note) for term in terms]
+        rows = [(_with_reading(term), term.english, term.note) for term in terms]
         table = _table(header, rows)
         self.set_source_info(table)
         return [table]
+
+
+def _with_reading(term: Term) -> str:
+    return term.translation if term.reading == term.translation else f"{term.translation}（{term.reading}）"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> nodes.table:
